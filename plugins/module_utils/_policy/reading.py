@@ -1,0 +1,121 @@
+# Copyright (c) 2026, Palisade contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# Note that this module util is PRIVATE to the collection and can change without notice.
+
+"""Small readers of plain data: each takes a value and its place and reports what does not fit."""
+
+from __future__ import annotations
+
+import difflib
+import enum
+import re
+import typing as t
+
+from .._core.errors import Path, Problems, show
+
+#: Names of policies, networks and services.
+NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,62}", re.ASCII)
+
+#: Interface names as far as they can stand in a rule: Linux takes any byte but "/" and white space
+#: (dev_valid_name() in net/core/dev.c, 15 bytes at most); quotes, braces and backslashes are refused here.
+INTERFACE = re.compile(r"[A-Za-z0-9_.:@+-]{1,15}\*?", re.ASCII)
+
+_TRUE = ("true", "yes", "on")
+_FALSE = ("false", "no", "off")
+
+Member = t.TypeVar("Member", bound=enum.Enum)
+
+
+def suggestion(name: object, known: t.Iterable[str]) -> str:
+    """``; did you mean 'x'?`` where a known name is near, else nothing."""
+    if not isinstance(name, str) or len(name) > 80:
+        return ""
+    near = difflib.get_close_matches(name, list(known), n=1, cutoff=0.7)
+    return "; did you mean '%s'?" % near[0] if near else ""
+
+
+def read_mapping(value: object, place: Path, problems: Problems, what: str) -> t.Optional[t.Mapping[object, object]]:
+    if isinstance(value, dict):
+        return value
+    problems.error(place, "type", "%s is not %s" % (show(value), what))
+    return None
+
+
+def check_keys(value: t.Mapping[object, object], known: t.Sequence[str], place: Path, problems: Problems) -> None:
+    """Every key must be one of ``known``."""
+    for key in value:
+        if key not in known:
+            problems.error(
+                place,
+                "unknown-key",
+                "unknown key %s%s (known: %s)" % (show(key), suggestion(key, known), ", ".join(known)),
+            )
+
+
+def read_list(value: object, place: Path, problems: Problems, what: str) -> t.Optional[t.List[t.Tuple[Path, object]]]:
+    """The items with their places; a single value stands for a list of one.
+
+    An empty list is an error: one that a template left empty must never come to mean "any".
+    """
+    if isinstance(value, (list, tuple)):
+        if not value:
+            problems.error(
+                place, "empty-list", "the list is empty; leave the key out for any %s, or name at least one" % what
+            )
+            return None
+        return [(place / index, item) for index, item in enumerate(value)]
+    if isinstance(value, dict):
+        problems.error(place, "type", "a mapping is not a list of %s" % what)
+        return None
+    return [(place, value)]
+
+
+def read_enum(value: object, kind: t.Type[Member], place: Path, problems: Problems) -> t.Optional[Member]:
+    """A member by its value, in any letter case."""
+    choices = [str(member.value) for member in kind]
+    if isinstance(value, str):
+        for member in kind:
+            if member.value == value.lower():
+                return member
+    problems.error(
+        place, "choice", "%s is not one of %s%s" % (show(value), ", ".join(choices), suggestion(value, choices))
+    )
+    return None
+
+
+def read_text(value: object, place: Path, problems: Problems) -> str:
+    """A text of one or more lines; absent or null is empty."""
+    if value is None:
+        return ""
+    if isinstance(value, str):
+        return value
+    problems.error(place, "type", "%s is not a text" % show(value))
+    return ""
+
+
+def read_boolean(value: object, place: Path, problems: Problems, default: bool) -> bool:
+    """A boolean; null means the default. Texts such as "yes" come from ``-e key=yes``."""
+    if value is None:
+        return default
+    if isinstance(value, bool):
+        return value
+    if isinstance(value, str) and value.lower() in _TRUE + _FALSE:
+        return value.lower() in _TRUE
+    problems.error(place, "boolean", "%s is not true or false" % show(value))
+    return default
+
+
+def read_name(value: object, place: Path, problems: Problems, what: str) -> t.Optional[str]:
+    """A name of a policy, network or service."""
+    if isinstance(value, str) and NAME.fullmatch(value):
+        # str() turns a subclass that a template engine made into the plain type.
+        return str(value)
+    problems.error(
+        place,
+        "name",
+        "%s is not a name of a %s: up to 63 letters, digits, '_', '.' and '-', starting with a letter or digit"
+        % (show(value), what),
+    )
+    return None

@@ -1,0 +1,151 @@
+# Copyright (c) 2026, Palisade contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Makes the collection importable and usable from the checkout, whatever its folder is called.
+
+Python and Ansible find a collection at ``ansible_collections/<namespace>/<name>`` below some folder.
+A checkout may lie anywhere, so ``.cache/collections`` holds that path as a symbolic link to it.
+
+With ansible-core, its own loader imports the collection. Without (the unit tests of the pure core
+also run on each Python of a target, which has no Ansible), the folder is put on ``sys.path``, and test
+files that need ansible-core are left out.
+"""
+
+from __future__ import annotations
+
+import ast
+import importlib.util
+import os
+import pathlib
+import sys
+import tempfile
+import typing as t
+
+import pytest
+
+CHECKOUT = pathlib.Path(__file__).resolve().parent.parent
+
+ANSIBLE_CONFIG = CHECKOUT / "tests" / "ansible.cfg"
+
+HAVE_ANSIBLE = importlib.util.find_spec("ansible") is not None
+
+#: What a test file imports when it cannot run on a target's Python, where only the standard library
+#: and the requirements in tests/requirements/unit.txt are installed.
+_CONTROLLER_ONLY = (
+    "ansible",
+    "ansible_collections.palisade.nftables.plugins.action",
+    "ansible_collections.palisade.nftables.plugins.filter",
+    "ansible_collections.palisade.nftables.plugins.modules",
+    "ansible_collections.palisade.nftables.plugins.plugin_utils",
+    "jsonschema",
+    "yaml",
+)
+
+_left_out: t.List[str] = []
+
+
+def _link_below(root: pathlib.Path) -> pathlib.Path:
+    link = root / "ansible_collections" / "palisade" / "nftables"
+    link.parent.mkdir(parents=True, exist_ok=True)
+    # Several processes of pytest may do this at once.
+    try:
+        link.symlink_to(os.path.relpath(CHECKOUT, link.parent), target_is_directory=True)
+    except FileExistsError:
+        if link.resolve() != CHECKOUT:
+            raise
+    return root
+
+
+def _collections() -> pathlib.Path:
+    try:
+        return _link_below(CHECKOUT / ".cache" / "collections")
+    except OSError:
+        # A read-only checkout, or one that another user's run prepared.
+        return _link_below(pathlib.Path(tempfile.mkdtemp(prefix="palisade-collections-")))
+
+
+COLLECTIONS = _collections()
+
+
+def _make_importable() -> None:
+    if HAVE_ANSIBLE:
+        # These are read once, when ansible-core is first imported.
+        os.environ["ANSIBLE_COLLECTIONS_PATH"] = str(COLLECTIONS)
+        os.environ["ANSIBLE_CONFIG"] = str(ANSIBLE_CONFIG)
+        from ansible.plugins.loader import init_plugin_loader  # noqa: PLC0415 - only where it is installed
+
+        init_plugin_loader([str(COLLECTIONS)])
+    else:
+        sys.path.insert(0, str(COLLECTIONS))
+
+
+_make_importable()
+
+
+def _imported_names(path: pathlib.Path) -> t.Iterator[str]:
+    for node in ast.walk(ast.parse(path.read_bytes(), str(path))):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom) and node.module is not None and node.level == 0:
+            yield from ("%s.%s" % (node.module, alias.name) for alias in node.names)
+
+
+def _needs_controller(path: pathlib.Path) -> bool:
+    return any(
+        name == prefix or name.startswith(prefix + ".") for name in _imported_names(path) for prefix in _CONTROLLER_ONLY
+    )
+
+
+def pytest_ignore_collect(collection_path: pathlib.Path) -> t.Optional[bool]:
+    """Leaves out test files that need ansible-core where there is none."""
+    if HAVE_ANSIBLE or not collection_path.match("test_*.py") or not _needs_controller(collection_path):
+        return None
+    _left_out.append(str(collection_path.relative_to(CHECKOUT)))
+    return True
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    if _left_out:
+        terminalreporter.write_line(
+            "No ansible-core on this Python: %d test files that need it were left out." % len(_left_out)
+        )
+
+
+@pytest.fixture(scope="session")
+def checkout() -> pathlib.Path:
+    """The root of the checkout."""
+    return CHECKOUT
+
+
+@pytest.fixture(scope="session")
+def collections_path() -> pathlib.Path:
+    """A folder for ``ANSIBLE_COLLECTIONS_PATH`` in which this checkout is installed."""
+    return COLLECTIONS
+
+
+@pytest.fixture
+def ansible_environment(tmp_path: pathlib.Path) -> t.Dict[str, str]:
+    """An environment for ``ansible-playbook`` and its siblings that nothing outside the test shapes.
+
+    It has its own home, no configuration file but Ansible's defaults, and this checkout as the only
+    collection. The commands of the Python that runs the tests come first on ``PATH``.
+    """
+    home = tmp_path / "home"
+    home.mkdir(exist_ok=True)
+    return {
+        "ANSIBLE_COLLECTIONS_PATH": str(COLLECTIONS),
+        "ANSIBLE_CONFIG": str(ANSIBLE_CONFIG),
+        "ANSIBLE_DEVEL_WARNING": "false",
+        "ANSIBLE_FORCE_COLOR": "false",
+        "ANSIBLE_HOME": str(home / ".ansible"),
+        "ANSIBLE_HOST_KEY_CHECKING": "false",
+        "ANSIBLE_INJECT_FACT_VARS": "false",
+        "ANSIBLE_LOCALHOST_WARNING": "false",
+        "ANSIBLE_RETRY_FILES_ENABLED": "false",
+        "HOME": str(home),
+        "LANG": "C.UTF-8",
+        "LC_ALL": "C.UTF-8",
+        "PATH": os.pathsep.join([os.path.dirname(sys.executable), os.environ.get("PATH", os.defpath)]),
+        "TMPDIR": tempfile.gettempdir(),
+    }
