@@ -60,8 +60,6 @@ format: setup-lint ## Format the Python files, and repair what ruff can repair.
 
 .PHONY: molecule
 molecule: setup ## Converge, reboot and remove on a Debian container with systemd.
-	@scripts/setup-system molecule
-	@scripts/setup-venv .cache/venvs/molecule molecule "$$(scripts/find-python controller)"
 	@scripts/molecule $(ARGS)
 
 .PHONY: demo

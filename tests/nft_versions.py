@@ -41,7 +41,7 @@ def _version_of(argv: t.List[str]) -> str:
     return match.group(1)
 
 
-@functools.lru_cache(maxsize=None)
+@functools.lru_cache(maxsize=1)
 def _found() -> t.Tuple[NftVersion, ...]:
     own = shutil.which("nft", path=os.environ.get("PATH", os.defpath) + ":/usr/sbin:/sbin")
     commands = [[own]] if own else []
@@ -73,7 +73,7 @@ def missing_nft_versions() -> t.Dict[str, str]:
 
 
 def nft_parameters() -> t.List[t.Any]:
-    """For ``@pytest.mark.parametrize("nft", nft_parameters())``: one :class:`NftVersion` a test.
+    """What to parametrize a test over, so that it runs once for each :class:`NftVersion`.
 
     A version that cannot be had is there too, skipped, with the reason.
     """

@@ -17,11 +17,11 @@ import json
 import os
 import pathlib
 import shlex
+import signal
 import socket
 import subprocess
 import sys
 import threading
-import time
 import types
 import typing as t
 
@@ -60,6 +60,34 @@ def default_private() -> t.Dict[str, str]:
     return {"/etc": "overlay", "/run": "empty", "/var/lib": "empty" if in_user_namespace() else "overlay"}
 
 
+class HostProcess(subprocess.Popen[t.Any]):
+    """A process inside a host. Signals go to it, not to the nsenter that waits for it outside."""
+
+    def send_signal(self, number: int) -> None:
+        if self.poll() is not None:
+            return
+        # Killing nsenter would orphan the process; nsenter ends with it, and with its exit status.
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(_only_child(self.pid) or self.pid, number)
+
+
+def _only_child(pid: int) -> int:
+    """The process that ``pid`` started and waits for, 0 where there is none (yet)."""
+    with contextlib.suppress(OSError):
+        for entry in os.scandir("/proc"):
+            if entry.name.isdigit() and _parent(entry.name) == pid:
+                return int(entry.name)
+    return 0
+
+
+def _parent(pid: str) -> int:
+    try:
+        with open("/proc/%s/stat" % pid, encoding="utf-8", errors="replace") as handle:
+            return int(handle.read().rpartition(")")[2].split()[1])
+    except (FileNotFoundError, ProcessLookupError):
+        return 0
+
+
 class Host:
     """One host. Made by :meth:`Lab.host`.
 
@@ -94,8 +122,6 @@ class Host:
         assert self._holder.stdout is not None
         line = self._holder.stdout.readline()
         if not line.strip().isdigit():
-            with contextlib.suppress(OSError):
-                t.cast("t.IO[str]", self._holder.stdin).close()
             _, problem = self._holder.communicate(timeout=_HOLDER_SECONDS)
             raise LabError("the host %r did not start: %s" % (self.name, problem.strip()))
         self.pid = int(line)
@@ -113,30 +139,39 @@ class Host:
         return ["nsenter", "--target", str(self.pid), "--net", "--mount", "--uts", "--pid", "--"]
 
     def command(self, command: t.Sequence[str]) -> t.List[str]:
-        """The command line that runs ``command`` inside this host, in the caller's working directory.
+        """The command line that runs ``command`` inside this host, in the caller's working directory."""
+        return [*self.enter_command, "env", "--chdir=" + os.getcwd(), *command]
 
-        What is killed outside is killed inside as well: without that, only nsenter would end.
-        """
-        directory = os.getcwd()
-        return [*self.enter_command, "setpriv", "--pdeathsig", "KILL", "env", "--chdir=" + directory, *command]
-
-    def popen(self, command: t.Sequence[str], **options: t.Any) -> subprocess.Popen[t.Any]:
+    def popen(self, command: t.Sequence[str], **options: t.Any) -> HostProcess:
         """Starts a process inside this host; ``options`` are those of :class:`subprocess.Popen`."""
-        return subprocess.Popen(self.command(command), **options)
+        return HostProcess(self.command(command), **options)
 
-    def run(self, command: t.Sequence[str], *, check: bool = True, **options: t.Any) -> subprocess.CompletedProcess[str]:
+    def run(
+        self,
+        command: t.Sequence[str],
+        *,
+        check: bool = True,
+        input: str = "",  # noqa: A002 - the name that subprocess.run gives it
+        timeout: t.Optional[float] = None,
+        env: t.Optional[t.Mapping[str, str]] = None,
+    ) -> subprocess.CompletedProcess[str]:
         """Runs a command inside this host and captures what it prints, as text.
 
         Raises:
             LabError: ``check`` holds and the command failed; the message has what it printed.
+            subprocess.TimeoutExpired: It took more than ``timeout`` seconds, and was killed.
         """
-        options.setdefault("stdin", None if "input" in options else subprocess.DEVNULL)
-        if options["stdin"] is None:
-            del options["stdin"]
-        done = subprocess.run(self.command(command), capture_output=True, text=True, check=False, **options)
+        pipe = subprocess.PIPE
+        with self.popen(command, stdin=pipe, stdout=pipe, stderr=pipe, text=True, env=env) as process:
+            try:
+                output, problem = process.communicate(input, timeout=timeout)
+            except BaseException:
+                process.kill()
+                raise
+        done = subprocess.CompletedProcess(list(command), process.returncode, output, problem)
         if check and done.returncode != 0:
             shown = shlex.join(command)
-            raise LabError("%s: %s: exit status %d\n%s" % (self.name, shown, done.returncode, done.stderr.strip()))
+            raise LabError("%s: %s: exit status %d\n%s" % (self.name, shown, done.returncode, problem.strip()))
         return done
 
     def nft(self, text: str) -> None:
@@ -213,10 +248,17 @@ class Host:
     def ip(self, *lines: str) -> None:
         """Runs ip(8) commands, one a line, without the leading word.
 
+        Only the network is entered: other hosts are named by their process numbers outside.
+
         Raises:
             LabError: ip refused one.
         """
-        self.run(["ip", "-batch", "-"], input="\n".join(lines) + "\n")
+        self._check_open()
+        command = ["nsenter", "--target", str(self.pid), "--net", "--", "ip", "-batch", "-"]
+        text = "\n".join(lines) + "\n"
+        done = subprocess.run(command, input=text, capture_output=True, text=True, check=False)
+        if done.returncode != 0:
+            raise LabError("%s: ip: %s\n%s" % (self.name, done.stderr.strip(), text))
 
     def add_addresses(self, interface: str, addresses: t.Iterable[str]) -> None:
         """Gives an interface addresses with their prefix lengths and takes it up. IPv6 ones are usable at once."""
@@ -234,33 +276,24 @@ class Host:
 
     def _begin_close(self) -> None:
         self._closed = True
-        # Standard output and error stay open until the holder has gone: it may still be starting.
+        # Reading the end of its input, the holder exits, the kernel kills the rest of the host, and unshare,
+        # which waits for the holder, exits last. A kill only shortens that.
         with contextlib.suppress(OSError):
             t.cast("t.IO[str]", self._holder.stdin).close()
-        # unshare was told to kill its child when it dies; the kernel then kills the rest of the host.
-        self._holder.kill()
+        if self.pid and self._holder.poll() is None:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(self.pid, signal.SIGKILL)
 
     def _finish_close(self) -> None:
-        self._holder.wait(timeout=_HOLDER_SECONDS)
+        try:
+            self._holder.wait(timeout=_HOLDER_SECONDS)
+        except subprocess.TimeoutExpired as exc:
+            raise LabError("the host %r did not end" % self.name) from exc
         for stream in (self._holder.stdout, self._holder.stderr):
             t.cast("t.IO[str]", stream).close()
         if self._network >= 0:
             os.close(self._network)
             self._network = -1
-        deadline = time.monotonic() + _HOLDER_SECONDS
-        while self.pid and _is_alive(self.pid):
-            if time.monotonic() > deadline:
-                raise LabError("the host %r did not end" % self.name)
-            time.sleep(0.001)
-
-
-def _is_alive(pid: int) -> bool:
-    """Whether a process that nobody here waits for still runs."""
-    try:
-        with open("/proc/%d/stat" % pid, encoding="utf-8", errors="replace") as handle:
-            return handle.read().rpartition(")")[2].split()[0] != "Z"
-    except (FileNotFoundError, ProcessLookupError):
-        return False
 
 
 def _enter_network(descriptor: int) -> None:
@@ -332,6 +365,9 @@ class Lab:
     def hosts_named(self, names: t.Iterable[str], private: t.Optional[t.Mapping[str, str]] = None) -> t.List[Host]:
         """Makes several hosts at once, which is quicker than one after another."""
         wanted = default_private() if private is None else private
+        for directory, kind in wanted.items():
+            if kind not in ("overlay", "empty"):
+                raise ValueError("%s: %r is neither 'overlay' nor 'empty'" % (directory, kind))
         made: t.List[Host] = []
         for name in names:
             if name in self.hosts:

@@ -5,11 +5,13 @@
 
 """Sends packets to the services of answer.py and compares what comes back with what should.
 
-Usage: probe.py < probes.json
+Usage: probe.py FROM (filtered|open) < probes.json
 
-The input is a list of mappings: ``protocol`` (``tcp``, ``udp``, ``icmp``), ``source`` (an address of
-this host, or null), ``destination``, ``port`` (null with icmp), ``expect``. One line a probe is
-printed, and the exit status is 1 if any differs from its ``expect``:
+The input is a list of mappings: ``from`` (where it is sent; others than FROM are left out),
+``protocol`` (``tcp``, ``udp``, ``icmp``), ``source`` (an address of this host; by default the kernel
+chooses), ``destination``, ``port`` (not with icmp), ``expect`` (what comes back with the firewall) and
+``open`` (without it; by default ``answer``, because a service that nobody answers for proves nothing).
+One line a probe is printed, and the exit status is 1 if any differs, or if there was none to send:
 
 ``answer``
     The peer answered: a line over TCP or UDP, an echo reply.
@@ -135,9 +137,23 @@ def send(probe: Probe) -> str:
         return _refused(error)
 
 
-def main() -> int:
+def _read(text: str, sender: str, state: str) -> list[Probe]:
+    return [
+        Probe(
+            protocol=probe["protocol"],
+            source=probe.get("source"),
+            destination=probe["destination"],
+            port=probe.get("port"),
+            expect=probe["expect"] if state == "filtered" else probe.get("open", "answer"),
+        )
+        for probe in json.loads(text)
+        if probe["from"] == sender
+    ]
+
+
+def main(sender: str, state: str) -> int:
     """Sends all probes at once and prints one line each."""
-    probes = [Probe(**probe) for probe in json.load(sys.stdin)]
+    probes = _read(sys.stdin.read(), sender, state)
     with concurrent.futures.ThreadPoolExecutor(max(1, len(probes))) as threads:
         results = list(threads.map(send, probes))
     differing = 0
@@ -148,8 +164,8 @@ def main() -> int:
             differing += 1
             print("WRONG %s  %s, expected %s" % (probe, result, probe.expect))
     print("%d of %d as expected" % (len(probes) - differing, len(probes)))
-    return 1 if differing else 0
+    return 1 if differing or not probes else 0
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(main(*sys.argv[1:]))

@@ -68,6 +68,10 @@ def parse_address(text: str) -> t.Tuple[int, int]:
 
 
 def format_address(family: int, value: int) -> str:
+    """The shortest text (RFC 5952)."""
+    if family == IPV6 and 0xFFFF < value <= 0xFFFFFFFF:
+        # Some C libraries write these as ::192.0.2.1, others do not.
+        return "::%x:%x" % (value >> 16, value & 0xFFFF)
     return socket.inet_ntop(_SOCKET_FAMILY[family], value.to_bytes(BITS[family] // 8, "big"))
 
 

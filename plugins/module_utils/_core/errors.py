@@ -19,6 +19,9 @@ _SHOWN_CHARACTERS = 60
 #: thousands of equal ones, and nobody reads past the first screen.
 _LISTED_PROBLEMS = 50
 
+#: Longest key that a place repeats in full: names of policies, networks and services are shorter.
+_LONGEST_STEP = 80
+
 _PLAIN_KEY = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_-]*", re.ASCII)
 
 
@@ -37,9 +40,11 @@ def show(value: object) -> str:
         return "the boolean '%s'" % ("true" if value else "false")
     if isinstance(value, str):
         text = value
-    elif isinstance(value, (int, float)):
+    elif isinstance(value, int):
         # str() of an int of thousands of digits is slow and refused by newer Pythons.
         text = str(value) if abs(value) < 10**30 else "a number of more than 30 digits"
+    elif isinstance(value, float):
+        text = str(value)
     else:
         text = type(value).__name__
     if len(text) > _SHOWN_CHARACTERS:
@@ -70,12 +75,12 @@ class Path:
 
     def _step(self) -> str:
         key = self._key
-        if isinstance(key, int) and not isinstance(key, bool):
-            return "[%d]" % key
-        text = str(key)
-        if _PLAIN_KEY.fullmatch(text):
-            return text if self._parent is None else ".%s" % text
-        return text if self._parent is None else "[%s]" % show(text)
+        if isinstance(key, int):
+            # Positions are small; a number of any size can be the key of a mapping.
+            return "[%s]" % (key if not isinstance(key, bool) and abs(key) < 10**30 else show(key))
+        if len(key) <= _LONGEST_STEP and _PLAIN_KEY.fullmatch(key):
+            return key if self._parent is None else ".%s" % key
+        return show(key) if self._parent is None else "[%s]" % show(key)
 
 
 class Problem(t.NamedTuple):

@@ -15,7 +15,8 @@ from .intervals import Interval
 
 HIGHEST_PORT = 65535
 
-_NUMBER = re.compile(r"[0-9]{1,10}", re.ASCII)
+#: Without leading zeros, which make a number octal elsewhere.
+_NUMBER = re.compile(r"0|[1-9][0-9]{0,9}", re.ASCII)
 
 
 class PortError(ValueError):

@@ -176,4 +176,4 @@ def _other_enabled(tree: Tree) -> t.Set[str]:
 
 
 def _service(unit: str) -> str:
-    return unit[: -len(".service")] if unit.endswith(".service") else unit
+    return unit.removesuffix(".service")

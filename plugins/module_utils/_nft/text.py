@@ -11,6 +11,7 @@ The syntax is the common subset of nft 0.9.8, 1.0.6 and 1.1.x.
 
 from __future__ import annotations
 
+import re
 import typing as t
 
 from .._compile.table import (
@@ -32,9 +33,19 @@ from .._core.addresses import format_interval
 from .._core.intervals import Interval, IntervalSet
 from .._core.ports import format_ports
 from .._policy.protocols import ICMP_TYPES, ICMPV6_TYPES
+
 #: nft refuses comments over 128 bytes (NFTNL_UDATA_COMMENT_MAXLEN).
 _LONGEST_COMMENT = 120
 _LONGEST_HEADING = 100
+
+#: What a terminal does not show as itself: controls, line and paragraph separators, what turns the
+#: direction of the text or has no width, surrogates, tags, and code points that are no characters.
+#: Written out, because what Python takes as printable changes with its version.
+_UNSHOWN = re.compile(
+    "[\x00-\x1f\x7f-\x9f\xad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b-\u200f\u2028-\u202f"
+    "\u205f-\u206f\u3164\ud800-\udfff\ufe00-\ufe0f\ufeff\uffa0\ufff0-\uffff\U0001d173-\U0001d17a"
+    "\U000e0000-\U000e0fff]"
+)
 
 _ADDRESS_FAMILY = {
     Field.SOURCE4: 4,
@@ -126,8 +137,7 @@ def safe_text(text: str, longest: int) -> str:
     nft has no escapes inside quotes, so quotes and backslashes are replaced. A character that takes
     several bytes is kept whole or left out.
     """
-    shown = "".join(char if char.isprintable() else " " for char in text[: longest * 2])
-    shown = shown.replace('"', "'").replace("\\", "/")
+    shown = _UNSHOWN.sub(" ", text[: longest * 2]).replace('"', "'").replace("\\", "/")
     encoded = " ".join(shown.split()).encode("utf-8", "replace")
     return encoded[:longest].decode("utf-8", "ignore").rstrip()
 

@@ -15,6 +15,7 @@ from __future__ import annotations
 import typing as t
 from dataclasses import dataclass
 
+from .._core.intervals import IntervalSet
 from .model import Action, Origin, Rule, Stage, Traffic
 from .packet import Packet
 from .program import Program
@@ -71,5 +72,5 @@ def _is_traffic(traffic: Traffic, packet: Packet) -> bool:
     )
 
 
-def _holds(allowed: t.Container[int], value: t.Optional[int]) -> bool:
+def _holds(allowed: IntervalSet, value: t.Optional[int]) -> bool:
     return value is not None and value in allowed

@@ -14,7 +14,7 @@ from __future__ import annotations
 import dataclasses
 import typing as t
 
-from .._core.addresses import format_address, parse_address
+from .._core.addresses import AddressError, format_address, parse_address, parse_range
 from .._core.errors import Path, Problems, show
 from .._core.ports import PortError, parse_ports
 from .reading import check_keys, read_mapping
@@ -172,10 +172,14 @@ def _address(value: object, path: Path, problems: Problems) -> t.Optional[str]:
     if value.lower() == ANYWHERE:
         return ""
     try:
-        return format_address(*parse_address(value))
-    except ValueError:
+        found = parse_range(value)
+    except AddressError as exc:
+        problems.error(path, "address", "%s: %s" % (show(value), exc))
+        return None
+    if found is None or found.low != found.high:
         problems.error(path, "address", "%s is not one IPv4 or IPv6 address, nor 'any'" % show(value))
         return None
+    return format_address(found.family, found.low)
 
 
 def _port(value: object, path: Path, problems: Problems, default: int) -> t.Optional[int]:

@@ -67,7 +67,7 @@ class Networks:
         if len(self._problems.errors) > errors:
             return None
         label = items[0][1] if len(items) == 1 else None
-        return AddressSet(ranges, label=_label(label))
+        return AddressSet(dict.fromkeys(ranges), label=_label(label))
 
     def resolve_all(self) -> None:
         """Resolves every network, used or not, to find all errors."""
@@ -81,7 +81,7 @@ class Networks:
             reads_as_address = True
         if reads_as_address:
             self._problems.error(definition.place, "name", "'%s' reads as an address; give the network a name" % name)
-        elif name == "any":
+        elif name.lower() == "any":
             self._problems.error(
                 definition.place, "name", "'any' cannot be a network; a rule without sources or destinations means any"
             )
@@ -150,7 +150,8 @@ class Networks:
             self._problems.warn(
                 place, "empty-network", "the network '%s' has no address; rules that name it match nothing" % name
             )
-        return tuple(ranges)
+        # Each range once: names that name each other twice would otherwise double at every level.
+        return tuple(dict.fromkeys(ranges))
 
     def _resolve_group(self, name: str, place: Path) -> _Ranges:
         key = GROUP_PREFIX + name
@@ -203,7 +204,7 @@ class Networks:
             self._problems.warn(
                 place, "empty-network", "the group '%s' has no address; rules that name it match nothing" % name
             )
-        return tuple(ranges)
+        return tuple(dict.fromkeys(ranges))
 
 
 def _label(item: object) -> t.Optional[str]:

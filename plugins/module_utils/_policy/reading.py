@@ -20,7 +20,8 @@ NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,62}", re.ASCII)
 
 #: Interface names as far as they can stand in a rule: Linux takes any byte but "/" and white space
 #: (dev_valid_name() in net/core/dev.c, 15 bytes at most); quotes, braces and backslashes are refused here.
-INTERFACE = re.compile(r"[A-Za-z0-9_.:@+-]{1,15}\*?", re.ASCII)
+#: nft counts the asterisk of a prefix among the 15.
+INTERFACE = re.compile(r"[A-Za-z0-9_.:@+-]{1,15}|[A-Za-z0-9_.:@+-]{1,14}\*", re.ASCII)
 
 _TRUE = ("true", "yes", "on")
 _FALSE = ("false", "no", "off")
@@ -95,14 +96,22 @@ def read_text(value: object, place: Path, problems: Problems) -> str:
     return ""
 
 
-def read_boolean(value: object, place: Path, problems: Problems, default: bool) -> bool:
-    """A boolean; null means the default. Texts such as "yes" come from ``-e key=yes``."""
-    if value is None:
-        return default
+def as_boolean(value: object) -> t.Optional[bool]:
+    """A boolean, or None where the value is none. Texts such as "yes" come from ``-e key=yes``."""
     if isinstance(value, bool):
         return value
     if isinstance(value, str) and value.lower() in _TRUE + _FALSE:
         return value.lower() in _TRUE
+    return None
+
+
+def read_boolean(value: object, place: Path, problems: Problems, default: bool) -> bool:
+    """A boolean; null means the default."""
+    if value is None:
+        return default
+    found = as_boolean(value)
+    if found is not None:
+        return found
     problems.error(place, "boolean", "%s is not true or false" % show(value))
     return default
 

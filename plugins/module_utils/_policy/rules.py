@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import typing as t
 
-from .._core.addresses import AddressSet
+from .._core.addresses import IPV4, AddressSet
 from .._core.errors import Path, Problems
 from .definitions import Definition
 from .model import Action, Direction, Origin, Policy, Rule
@@ -55,7 +55,9 @@ class PolicyReader:
     def read_policy(self, name: str, definition: Definition) -> ReadPolicy:
         """``{description, rules}``. Rules that are refused are left out; the problems tell."""
         place = definition.place
-        mapping = read_mapping(definition.value, place, self._problems, "a policy: a mapping with a list of rules") or {}
+        mapping = read_mapping(definition.value, place, self._problems, "a policy: a mapping with a list of rules")
+        if mapping is None:
+            return ReadPolicy(Policy(name, (), "", definition.variable), 0)
         check_keys(mapping, POLICY_KEYS, place, self._problems)
         rules: t.List[Rule] = []
         count = 0
@@ -70,9 +72,8 @@ class PolicyReader:
 
     def _rule_items(self, mapping: t.Mapping[object, object], place: Path) -> t.List[t.Tuple[Path, object]]:
         value = mapping.get("rules")
-        if value is None and mapping:
-            self._problems.error(place, "required", "the key 'rules' is missing; write [] for none")
         if value is None:
+            self._problems.error(place, "required", "the key 'rules' is missing; write [] for none")
             return []
         if not isinstance(value, (list, tuple)):
             self._problems.error(place / "rules", "type", "the rules of a policy are a list")
@@ -106,9 +107,12 @@ class PolicyReader:
             description=description,
             enabled=enabled,
         )
+        by_service = mapping.get("service") is not None
         self._check_families(rule, place)
         for key, message in refusals(self._profile, rule, written):
-            problems.error(place / key if key else place, "profile", message)
+            # What a service stands for is not written here, but its name is.
+            shown = "service" if by_service and key in TRAFFIC_KEYS else key
+            problems.error(place / shown if shown else place, "profile", message)
         return rule, written
 
     def _read_required(
@@ -155,19 +159,15 @@ class PolicyReader:
                 place, "family", "sources and destinations have no address family in common, so it could never match"
             )
             return
-        for traffic in rule.traffic:
-            if traffic.family is not None and traffic.family not in shared:
-                self._problems.error(
-                    place,
-                    "family",
-                    "%s runs over IPv%d only, and the addresses here are IPv%d only; write %s"
-                    % (
-                        "icmp" if traffic.family == 4 else "icmpv6",
-                        traffic.family,
-                        min(shared),
-                        "icmpv6" if traffic.family == 4 else "icmp",
-                    ),
-                )
+        impossible = [traffic.family is not None and traffic.family not in shared for traffic in rule.traffic]
+        if impossible and all(impossible):
+            only = min(shared)
+            self._problems.error(
+                place,
+                "family",
+                "%s runs over IPv%d only, and the addresses here are IPv%d only; write %s"
+                % (("icmpv6", 6, only, "icmp") if only == IPV4 else ("icmp", 4, only, "icmpv6")),
+            )
 
 
 def read_policy_names(

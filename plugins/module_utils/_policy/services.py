@@ -55,7 +55,7 @@ class Services:
                     "the service %s is neither built in nor in firewall_services%s"
                     % (show(name), suggestion(name, [*self._definitions, *SERVICES])),
                 )
-                self._resolved[name] = ()
+                return ()
         return self._resolved[name]
 
     def _read_built_in(self, name: str) -> t.Tuple[WrittenTraffic, ...]:

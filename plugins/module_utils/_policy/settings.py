@@ -17,7 +17,7 @@ from .._core.ports import PortError, parse_ports
 from .model import Action, LogDropped, Safeguard, Safeguards
 from .networks import Networks
 from .profiles import PROFILES, Profile
-from .reading import INTERFACE, check_keys, read_list, read_mapping, suggestion
+from .reading import INTERFACE, as_boolean, check_keys, read_list, read_mapping, suggestion
 
 #: Interfaces that container and virtual machine managers make; filtering them would cut what they carry.
 INTERFACES_IGNORED = (
@@ -32,10 +32,11 @@ INTERFACES_IGNORED = (
     "vnet*",
 )
 
-_LIMIT = re.compile(r"([1-9][0-9]{0,5})/(second|minute|hour|day)", re.ASCII)
+_LIMIT = re.compile(r"([1-9][0-9]{0,5})/(second|minute|hour|day)", re.ASCII | re.IGNORECASE)
 
-#: Printable ASCII but for what nft(8) reads inside a quoted string.
-_LOG_PREFIX = re.compile(r"[ !#-\[\]-~]{0,64}", re.ASCII)
+#: Printable ASCII but for what nft(8) reads inside a quoted string: quotes, backslashes, and the
+#: dollar sign, with which the prefix of a log statement names a variable.
+_LOG_PREFIX = re.compile(r"[ !#%-\[\]-~]{0,64}", re.ASCII)
 _HIGHEST_GROUP = 65535
 _SAFEGUARDS = ("dns", "ntp", "dhcp", "ssh")
 
@@ -80,7 +81,9 @@ def read_interfaces(variable: str, value: object, default: t.Tuple[str, ...], pr
     for place, item in read_list(value, Path(variable), problems, "interfaces") or ():
         if not isinstance(item, str) or not INTERFACE.fullmatch(item):
             problems.error(
-                place, "interface", "%s is not an interface name (up to 15 characters) such as eth0 or eth*" % show(item)
+                place,
+                "interface",
+                "%s is not an interface name (up to 15 characters) such as eth0 or eth*" % show(item),
             )
         elif item == "lo":
             problems.error(place, "interface", "the loopback interface 'lo' is never filtered; leave it out")
@@ -92,13 +95,9 @@ def read_interfaces(variable: str, value: object, default: t.Tuple[str, ...], pr
 def read_log_dropped(value: object, problems: Problems) -> t.Optional[LogDropped]:
     """``true``, ``false`` or ``{limit, prefix, group}``."""
     place = Path("firewall_log_dropped")
-    if value is None or value is False:
-        return None
-    if isinstance(value, str) and value.lower() in ("true", "yes", "false", "no"):
-        value = value.lower() in ("true", "yes")
-        return LogDropped() if value else None
-    if value is True:
-        return LogDropped()
+    switched = as_boolean(value)
+    if value is None or switched is not None:
+        return LogDropped() if switched else None
     mapping = read_mapping(value, place, problems, "true, false or a mapping with limit, prefix and group")
     if mapping is None:
         return None
@@ -121,7 +120,7 @@ def _read_limit(value: object, place: Path, problems: Problems) -> t.Tuple[int, 
             place, "limit", "%s is not a rate such as 10/second (second, minute, hour or day)" % show(value)
         )
         return LogDropped.rate, LogDropped.unit
-    return int(matched.group(1)), matched.group(2)
+    return int(matched.group(1)), matched.group(2).lower()
 
 
 def _read_prefix(value: object, place: Path, problems: Problems) -> str:
@@ -130,7 +129,9 @@ def _read_prefix(value: object, place: Path, problems: Problems) -> str:
     if isinstance(value, str) and _LOG_PREFIX.fullmatch(value):
         return str(value)
     problems.error(
-        place, "prefix", "%s is not up to 64 printable ASCII characters without quotes and backslashes" % show(value)
+        place,
+        "prefix",
+        "%s is not up to 64 printable ASCII characters without quotes, backslashes and dollar signs" % show(value),
     )
     return LogDropped.prefix
 
@@ -158,12 +159,11 @@ def read_safeguards(value: object, networks: Networks, problems: Problems) -> Sa
 
 
 def _read_safeguard(name: str, value: object, networks: Networks, place: Path, problems: Problems) -> Safeguard:
-    if isinstance(value, str) and value.lower() in ("auto", "true", "false"):
-        value = {"auto": None, "true": True, "false": False}[value.lower()]
-    if value is None:
+    if value is None or (isinstance(value, str) and value.lower() == "auto"):
         return Safeguard()
-    if isinstance(value, bool):
-        return Safeguard(mode="on" if value else "off")
+    switched = as_boolean(value)
+    if switched is not None:
+        return Safeguard(mode="on" if switched else "off")
     if name == "dhcp":
         problems.error(place, "choice", "%s is not one of auto, true, false" % show(value))
         return Safeguard()

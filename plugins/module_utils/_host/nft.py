@@ -1,0 +1,121 @@
+# Copyright (c) 2026, Palisade contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# Note that this module util is PRIVATE to the collection and can change without notice.
+
+"""nft, the program: the only way by which anything reaches the kernel."""
+
+from __future__ import annotations
+
+import typing as t
+
+from .._compile.table import TABLE_NAME
+from .command import CommandTimeoutError, find_program, run_program
+from .errors import HostError
+
+#: A ruleset with a set of 50,000 elements loads in under a second; this bounds a hang, not a load.
+_SECONDS = 120.0
+
+_NOT_THERE = "No such file or directory"
+_NOT_PERMITTED = "Operation not permitted"
+
+
+class NftError(HostError):
+    """nft did not do what was asked."""
+
+
+class NftMissingError(NftError):
+    """nft is not installed."""
+
+
+class NftNotPermittedError(NftError):
+    """The kernel did not let us."""
+
+
+class NftTimeoutError(NftError):
+    """nft did not end; whether the kernel took the transaction is unknown."""
+
+
+class NftRefusedError(NftError):
+    """nft or the kernel refused the text. A transaction takes effect as a whole, so nothing happened."""
+
+
+class Nft:
+    """One nft on one kernel: that of the network namespace in which the calling thread is."""
+
+    def __init__(self, arguments: t.Sequence[str]) -> None:
+        """``arguments`` begin its command line: a path, as a rule."""
+        self._arguments = tuple(arguments)
+
+    @property
+    def path(self) -> str:
+        return self._arguments[0]
+
+    def load(self, text: str) -> None:
+        """Runs nft text as one transaction.
+
+        Raises:
+            NftError: It was refused, or not permitted, or nft did not end.
+        """
+        self._run(("-f", "-"), text)
+
+    def check(self, text: str) -> None:
+        """Whether nft and the kernel would take the text; nothing is changed.
+
+        Raises:
+            NftError: As for :meth:`load`.
+        """
+        self._run(("-c", "-f", "-"), text)
+
+    def list_table(self) -> t.Optional[str]:
+        """The listing of our table without counter values; None where there is no such table."""
+        return self._list("-s", "list", "table", "inet", TABLE_NAME)
+
+    def list_ruleset_json(self) -> str:
+        """The whole ruleset as JSON; empty where this nft was built without JSON."""
+        try:
+            return self._run(("-j", "list", "ruleset"))
+        except NftRefusedError:
+            return ""
+
+    def _list(self, *arguments: str) -> t.Optional[str]:
+        try:
+            return self._run(arguments)
+        except NftRefusedError as exc:
+            if _NOT_THERE in str(exc):
+                return None
+            raise
+
+    def _run(self, arguments: t.Sequence[str], text: str = "") -> str:
+        try:
+            done = run_program((*self._arguments, *arguments), text=text, seconds=_SECONDS)
+        except CommandTimeoutError as exc:
+            raise NftTimeoutError(
+                "%s; whether the kernel took the change is unknown, the next run finds out" % exc
+            ) from exc
+        except HostError as exc:
+            raise NftError(str(exc)) from exc
+        if done.status == 0:
+            return done.output
+        complaint = done.complaint or "exit status %d" % done.status
+        if _NOT_PERMITTED in complaint:
+            raise NftNotPermittedError(
+                "the kernel does not let this process use nftables (%s); root is needed, or CAP_NET_ADMIN in the "
+                "user namespace that owns the network" % complaint.splitlines()[0]
+            )
+        raise NftRefusedError("nft refused the ruleset, and nothing was changed:\n%s" % complaint)
+
+
+def find_nft(search_path: t.Optional[str] = None) -> Nft:
+    """The nft of this host.
+
+    Raises:
+        NftMissingError: There is none.
+    """
+    path = find_program("nft", search_path)
+    if path is None:
+        raise NftMissingError(
+            "nft is not installed on this host: install the package nftables (the role palisade.nftables.firewall does)"
+        )
+    return Nft((path,))

@@ -1,0 +1,56 @@
+# Copyright (c) 2026, Palisade contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Evaluator and kernel agree: at least 100,000 verdicts with fixed seeds."""
+
+from __future__ import annotations
+
+import typing as t
+
+import pytest
+
+from .agreement import INTERFACES, PACKETS, Agreement, compare
+
+if t.TYPE_CHECKING:
+    import collections.abc
+
+    from tests.lab.verdicts import VerdictLab
+
+SEEDS = range(1, 43)
+FEWEST = 100_000
+
+
+@pytest.fixture(scope="module")
+def lab() -> collections.abc.Iterator[VerdictLab]:
+    from tests.lab.reexec import why_unavailable
+    from tests.lab.verdicts import VerdictLab
+
+    reason = why_unavailable()
+    if reason is not None:
+        pytest.skip(reason)
+    with VerdictLab(interfaces=list(INTERFACES)) as made:
+        yield made
+
+
+@pytest.fixture(scope="module")
+def total(request: pytest.FixtureRequest) -> collections.abc.Iterator[Agreement]:
+    """Sums up over the seeds, and prints how many verdicts there were."""
+    agreement = Agreement()
+    yield agreement
+    capture = request.config.pluginmanager.getplugin("capturemanager")
+    with capture.global_and_fixture_disabled():
+        print("\n%s" % agreement)
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_evaluator_and_kernel_agree(lab: VerdictLab, total: Agreement, seed: int) -> None:
+    found = Agreement()
+    # Sizes differ, so that short policies, where the default decides, are met as well.
+    compare(lab, seed, found, rules=(300, 400, 30)[seed % 3])
+    total.verdicts += found.verdicts
+    total.stages += found.stages
+    assert found.differences == []
+
+
+def test_enough_verdicts_were_compared() -> None:
+    assert len(SEEDS) * PACKETS >= FEWEST
