@@ -73,7 +73,7 @@ def _make_importable() -> None:
         # These are read once, when ansible-core is first imported.
         os.environ["ANSIBLE_COLLECTIONS_PATH"] = str(COLLECTIONS)
         os.environ["ANSIBLE_CONFIG"] = str(ANSIBLE_CONFIG)
-        from ansible.plugins.loader import init_plugin_loader  # noqa: PLC0415 - only where it is installed
+        from ansible.plugins.loader import init_plugin_loader
 
         init_plugin_loader([str(COLLECTIONS)])
     else:

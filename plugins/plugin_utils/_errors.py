@@ -24,9 +24,9 @@ def action_failure(host: str, problems: t.Sequence[Problem]) -> AnsibleActionFai
     )
 
 
-def filter_failure(name: str, problems: t.Sequence[Problem]) -> AnsibleFilterError:
-    """The failure of a filter of the given full name."""
-    return AnsibleFilterError("%s: %s" % (name, describe(problems)))
+def filter_failure(problems: t.Sequence[Problem]) -> AnsibleFilterError:
+    """The failure of a filter; ansible-core adds its name."""
+    return AnsibleFilterError(describe(problems))
 
 
 def problems_to_plain(problems: t.Iterable[Problem]) -> t.List[t.Dict[str, str]]:

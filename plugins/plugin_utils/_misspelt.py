@@ -27,18 +27,19 @@ _HEAD = PREFIX.rstrip("_")
 _RESTS = tuple(name[len(PREFIX) :] for name in ROLE_VARIABLES)
 _MERGED_RESTS = tuple(name[len(PREFIX) :] for name in MERGED_VARIABLES)
 
-#: Words that are no slip of the finger but are meant as ours all the same. With a suffix
-#: (``firewall_policy_web``) they count only where the value has the kind that ours would have, because
-#: ``firewall_service_name`` may well belong to somebody else.
-_NEAR_WORDS: t.Dict[str, t.Tuple[str, t.Union[t.Type[t.Any], t.Tuple[t.Type[t.Any], ...]]]] = {
-    "policy": ("policies", dict),
-    "network": ("networks", dict),
-    "service": ("services", dict),
+#: Words that are no slip of the finger but may be meant as ours all the same, alone or with a suffix
+#: (``firewall_policy_web``). They count only where the value has the kind that ours would have, because
+#: ``firewall_policy: drop`` and ``firewall_service_name`` may well belong to somebody else.
+_NEAR_WORDS: t.Dict[str, t.Tuple[str, t.Tuple[t.Type[t.Any], ...]]] = {
+    "policy": ("policies", (dict,)),
+    "network": ("networks", (dict,)),
+    "service": ("services", (dict,)),
     "assign": ("assigned", (list, tuple)),
     "assignment": ("assigned", (list, tuple)),
     "assignments": ("assigned", (list, tuple)),
+    "default_policy": ("default_policies", (list, tuple)),
+    "address": ("addresses", (str, list, tuple)),
 }
-_NEAR_NAMES = {"interface": "interfaces", "address": "addresses", "safeguard": "safeguards"}
 
 #: firewalld is another firewall, and roles for it have ``firewalld_services`` and the like.
 _OTHER_HEADS = ("firewalld",)
@@ -69,7 +70,7 @@ def _meant(name: str, value: object) -> t.Optional[str]:
     known = _known(rest)
     if known:
         # What differs is the first word, the letter case or a hyphen.
-        return None if name.startswith(PREFIX) and "-" not in name and _reads(name) else PREFIX + rest
+        return None if _reads(name) else PREFIX + rest
     meant = _near(rest, value) if slips <= 1 else None
     return None if meant is None else PREFIX + meant
 
@@ -84,9 +85,8 @@ def _known(rest: str) -> bool:
 
 def _near(rest: str, value: object) -> t.Optional[str]:
     if rest in _NEAR_WORDS:
-        return _NEAR_WORDS[rest][0] if rest != "service" or isinstance(value, dict) else None
-    if rest in _NEAR_NAMES:
-        return _NEAR_NAMES[rest]
+        meant, kinds = _NEAR_WORDS[rest]
+        return meant if isinstance(value, kinds) else None
     for one in _RESTS:
         if sorted(one.split("_")) == sorted(rest.split("_")) or _is_slip(rest, one):
             return one
@@ -94,8 +94,8 @@ def _near(rest: str, value: object) -> t.Optional[str]:
     if not separator or not suffix:
         return None
     if word in _NEAR_WORDS:
-        meant, kind = _NEAR_WORDS[word]
-        return "%s_%s" % (meant, suffix) if isinstance(value, kind) else None
+        meant, kinds = _NEAR_WORDS[word]
+        return "%s_%s" % (meant, suffix) if meant in _MERGED_RESTS and isinstance(value, kinds) else None
     for base in _MERGED_RESTS:
         if _is_slip(word, base):
             return "%s_%s" % (base, suffix)

@@ -28,7 +28,7 @@ _SEEN_REPLY, _ASSURED, _CONFIRMED = 0x02, 0x04, 0x08
 _SECONDS = attribute(_TIMEOUT, struct.pack("!I", 3600))
 
 # enum tcp_conntrack and sctp_conntrack
-_TCP_SYN_SENT, _TCP_ESTABLISHED = 1, 3
+_TCP_SYN_SENT, _TCP_SYN_RECEIVED, _TCP_ESTABLISHED = 1, 2, 3
 _SCTP_CLOSED, _SCTP_ESTABLISHED = 1, 4
 
 
@@ -63,7 +63,7 @@ def flush() -> netlink.Request:
 def entries(packet: LabPacket, number: int, zone: int) -> t.List[netlink.Request]:
     """What has to exist before the packet is sent, so that the kernel finds it in its state."""
     if packet.state == "established":
-        return [_established(_endpoints(packet, number), packet.ct_direction, zone)]
+        return [_established(_endpoints(packet, number), packet.ct_direction, zone, _tcp_state(packet))]
     if packet.state != "related":
         return []
     if packet.is_icmp_error:
@@ -79,7 +79,8 @@ def entries(packet: LabPacket, number: int, zone: int) -> t.List[netlink.Request
             packet.source,
             (packet.destination_port, packet.source_port),
         )
-        return [_established(refused, "reply", zone)]
+        # A reset with ack answers a packet without, which can only be the second of two that crossed.
+        return [_established(refused, "reply", zone, _TCP_SYN_SENT if "ack" in packet.tcp_flags else _TCP_ESTABLISHED)]
     expected = _endpoints(packet, number)
     master = Endpoints(packet.family, packets.UDP, packet.source, packet.destination, frames.INNER_PORTS)
     if expected.protocol == packets.UDP and expected.keys == master.keys:
@@ -122,19 +123,27 @@ def _tuple(number: int, one: Endpoints) -> bytes:
     return nested(number, address, nested(_TUPLE_PROTOCOL, *parts))
 
 
+def _tcp_state(packet: LabPacket) -> int:
+    """The state in which a known connection takes the packet for its own: two of them belong to openings that cross."""
+    if "rst" not in packet.tcp_flags and "syn" in packet.tcp_flags:
+        if "ack" in packet.tcp_flags and packet.ct_direction == "original":
+            return _TCP_SYN_RECEIVED
+        if "ack" not in packet.tcp_flags and packet.ct_direction == "reply":
+            return _TCP_SYN_SENT
+    return _TCP_ESTABLISHED
+
+
 @functools.lru_cache(maxsize=None)
-def _protocol_state(protocol: int, established: bool) -> bytes:  # noqa: FBT001 - internal, two callers
+def _protocol_state(protocol: int, tcp_state: int, sctp_state: int) -> bytes:
     if protocol == packets.TCP:
-        state = _TCP_ESTABLISHED if established else _TCP_SYN_SENT
-        return nested(_PROTOINFO, nested(1, attribute(1, bytes([state]))))
+        return nested(_PROTOINFO, nested(1, attribute(1, bytes([tcp_state]))))
     if protocol == packets.SCTP:
-        state = _SCTP_ESTABLISHED if established else _SCTP_CLOSED
         tags = frames.VERIFICATION_TAGS
         return nested(
             _PROTOINFO,
             nested(
                 3,
-                attribute(1, bytes([state])),
+                attribute(1, bytes([sctp_state])),
                 attribute(2, struct.pack("!I", tags["original"])),
                 attribute(3, struct.pack("!I", tags["reply"])),
             ),
@@ -148,7 +157,9 @@ def _create(family: int, *parts: bytes) -> netlink.Request:
     return netlink.netfilter(_CTNETLINK, _NEW, flags, 2 if family == 4 else 10, *parts)
 
 
-def _established(one: Endpoints, direction: str, zone: int) -> netlink.Request:
+def _established(
+    one: Endpoints, direction: str, zone: int, tcp_state: int = _TCP_ESTABLISHED
+) -> netlink.Request:
     """A flow with traffic both ways, of which ``one`` is the given direction."""
     original, reply = (one, one.reversed()) if direction == "original" else (one.reversed(), one)
     return _create(
@@ -156,7 +167,7 @@ def _established(one: Endpoints, direction: str, zone: int) -> netlink.Request:
         _tuple(_ORIGINAL, original),
         _tuple(_REPLY, reply),
         attribute(_STATUS, struct.pack("!I", _SEEN_REPLY | _ASSURED | _CONFIRMED)),
-        _protocol_state(one.protocol, established=True),
+        _protocol_state(one.protocol, tcp_state, _SCTP_ESTABLISHED),
         attribute(_ZONE, struct.pack("!H", zone)),
         _SECONDS,
     )
@@ -169,7 +180,7 @@ def _expected(one: Endpoints, master: Endpoints, zone: int) -> netlink.Request:
         _tuple(_ORIGINAL, one),
         _tuple(_REPLY, one.reversed()),
         attribute(_STATUS, struct.pack("!I", _CONFIRMED)),
-        _protocol_state(one.protocol, established=False),
+        _protocol_state(one.protocol, _TCP_SYN_SENT, _SCTP_CLOSED),
         attribute(_ZONE, struct.pack("!H", zone)),
         _tuple(_MASTER, master),
         _SECONDS,

@@ -50,6 +50,13 @@ def _with_checksum(packet: LabPacket, octets: bytes, position: int) -> bytes:
     return octets[:position] + value.to_bytes(2, "big") + octets[position + 2 :]
 
 
+def _with_plain_checksum(packet: LabPacket, octets: bytes, position: int) -> bytes:
+    """As the kernel checks the packets of a protocol it does not know before it refuses them with an
+    error (nf_ip_checksum, nf_ip6_checksum): in IPv4 it leaves out the pseudo header."""
+    start = pseudo_header(packet, len(octets)) if packet.family == 6 else 0
+    return octets[:position] + checksum(octets, start).to_bytes(2, "big") + octets[position + 2 :]
+
+
 def internet_packet(packet: LabPacket, number: int) -> bytes:
     """The packet from its IP header on."""
     return _with_header(packet, number, _upper_layer(packet, number))
@@ -115,9 +122,10 @@ def _upper_layer(packet: LabPacket, number: int) -> bytes:
         return struct.pack("!HHI", 1 if packet.state == "invalid" else 0, 0x0800, 0)
     if protocol == packets.DCCP:
         # A request (RFC 4340 5.1): offset in words, extended sequence numbers, service code.
-        octets = struct.pack("!HHBBHBBHIII", packet.source_port, packet.destination_port, 5, 0, 0, 1, 0, 0, 1, 0, 0)
-        return _with_checksum(packet, octets[:20], 6)
-    return _other(packet)
+        octets = struct.pack("!HHBBHBBHII", packet.source_port, packet.destination_port, 5, 0, 0, 1, 0, 0, 1, 0)
+        return _with_plain_checksum(packet, octets, 6)
+    # Eight octets, of which the kernel asks nothing but the checksum.
+    return _with_plain_checksum(packet, b"\0" * 8, 4)
 
 
 def _tcp(packet: LabPacket, number: int) -> bytes:
@@ -144,8 +152,7 @@ def _icmp(packet: LabPacket, number: int) -> bytes:
     elif packet.state == "invalid" and not packets.is_naturally_invalid(packet):
         # Too short for a header, long enough for type and code.
         octets = octets[:4]
-    start = pseudo_header(packet, len(octets)) if packet.family == 6 else 0
-    return octets[:2] + checksum(octets, start).to_bytes(2, "big") + octets[4:]
+    return _with_plain_checksum(packet, octets, 2)
 
 
 def _inner(packet: LabPacket, number: int) -> bytes:
@@ -173,9 +180,3 @@ def _sctp(packet: LabPacket) -> bytes:
         chunk = struct.pack("!BBHIIHHI", 1, 0, 20, VERIFICATION_TAGS["reply"], 65535, 1, 1, 1)
     # Nobody looks at the checksum before the socket layer; connection tracking is told not to.
     return struct.pack("!HHII", packet.source_port, packet.destination_port, tag, 0) + chunk
-
-
-def _other(packet: LabPacket) -> bytes:
-    """Eight octets whose Internet checksum is right: the kernel asks that of what it refuses with an error."""
-    start = pseudo_header(packet, 8) if packet.family == 6 else 0
-    return b"\0\0\0\0" + checksum(b"", start).to_bytes(2, "big") + b"\0\0"

@@ -245,8 +245,8 @@ class Host:
         """Sets a network setting, such as ``net/ipv4/ip_forward``."""
         self.call((pathlib.Path("/proc/sys") / name).write_text, str(value))
 
-    def ip(self, *lines: str) -> None:
-        """Runs ip(8) commands, one a line, without the leading word.
+    def ip(self, *lines: str, family: str = "") -> None:
+        """Runs ip(8) commands, one a line, without the leading word; ``family`` is ``-4`` or ``-6`` for all.
 
         Only the network is entered: other hosts are named by their process numbers outside.
 
@@ -254,7 +254,7 @@ class Host:
             LabError: ip refused one.
         """
         self._check_open()
-        command = ["nsenter", "--target", str(self.pid), "--net", "--", "ip", "-batch", "-"]
+        command = ["nsenter", "--target", str(self.pid), "--net", "--", "ip", *family.split(), "-batch", "-"]
         text = "\n".join(lines) + "\n"
         done = subprocess.run(command, input=text, capture_output=True, text=True, check=False)
         if done.returncode != 0:

@@ -25,6 +25,9 @@ TCP_FLAGS: t.Mapping[str, int] = {
 #: the kernel needs one to send ICMP errors from.
 OWN_ADDRESS: t.Mapping[int, int] = {4: 0xC0000008, 6: 0x0100 << 112 | 1}
 
+#: Likewise on every link, fe80::c000:8: errors to link-local addresses come from none but those.
+OWN_LINK_ADDRESS = 0xFE80 << 112 | 0xC0000008
+
 #: Extension headers, which are no protocol of their own to the kernel (RFC 8200 section 4; AH is one too).
 _EXTENSION_HEADERS = frozenset({0, 43, 44, AH, 60})
 
@@ -35,8 +38,11 @@ _CONFIRMED_TYPES = {
 }
 _ERROR_TYPES = {ICMP: frozenset({3, 4, 5, 11, 12}), ICMPV6: frozenset(range(128))}
 
-#: Never tracked by the kernel: MLD and neighbour discovery without redirect.
-_UNTRACKED_ICMPV6 = frozenset({130, 131, 132, 133, 134, 135, 136, 143})
+#: Types of IPv4's ICMP about which the kernel sends errors (icmp_pointers in net/ipv4/icmp.c).
+_ANSWERABLE_ICMP = frozenset({0, 8, 13, 14, 15, 16, 17, 18})
+
+#: Never tracked by the kernel: MLD, neighbour discovery without redirect, and in newer ones multicast router discovery.
+_UNTRACKED_ICMPV6 = frozenset({130, 131, 132, 133, 134, 135, 136, 143, 151, 152})
 
 #: Combinations that the kernel takes for TCP, without psh, ecn and cwr (nf_conntrack_proto_tcp.c).
 _SANE_FLAGS = frozenset(
@@ -117,8 +123,9 @@ class LabPacket:
     def answerable(self) -> bool:
         """Whether the kernel answers when a rule rejects it.
 
-        It never answers ICMP errors, unknown ICMP, resets (with a reset), and what did not come from or
-        did not go to one host (RFC 1122 3.2.2, RFC 4443 2.4 e). The verdict about those is ``drop``
+        TCP with a reset, anything else with an ICMP error. It never answers resets, ICMP errors and
+        unknown ICMP, and what did not come from or did not go to one host (RFC 1122 3.2.2, RFC 4443
+        2.4 e). The verdict about those is ``drop``
         whether the rule says drop or reject: on the wire nothing differs.
         """
         if self.family == 4:
@@ -128,7 +135,7 @@ class LabPacket:
             return False
         if self.protocol == TCP and "rst" in self.tcp_flags:
             return False
-        if self.is_icmp_error or (self.protocol == ICMP and self.family == 4 and self.icmp_type > 18):
+        if self.is_icmp_error or (self.is_icmp and self.family == 4 and self.icmp_type not in _ANSWERABLE_ICMP):
             return False
         return self.protocol != NO_NEXT_HEADER or self.family == 4
 
@@ -173,7 +180,7 @@ def why_impossible(packet: LabPacket) -> t.Optional[str]:
     and the lab's own 192.0.0.8; 255.255.255.255 only as a destination; 0.0.0.0 only as the source of
     what arrives at 255.255.255.255. In IPv6: all but multicast sources, ``::`` (except as a source),
     ``::1`` on other interfaces than lo, IPv4-mapped ones, multicast of scope 0 and 1, and the lab's
-    own 100::1.
+    own 100::1 and fe80::c000:8.
     """
     return _why_address(packet) or _why_field(packet) or _why_state(packet)
 
@@ -185,7 +192,7 @@ def _why_address(packet: LabPacket) -> t.Optional[str]:
     for name, address in (("source", packet.source), ("destination", packet.destination)):
         if not 0 <= address < 1 << width:
             return "%s %d has more than %d bits" % (name, address, width)
-        if address == OWN_ADDRESS[packet.family]:
+        if address == OWN_ADDRESS[packet.family] or (packet.family == 6 and address == OWN_LINK_ADDRESS):
             return "%s is the lab's own address" % name
     check = _why_address4 if packet.family == 4 else _why_address6
     return check(packet)
@@ -263,7 +270,15 @@ def _why_state(packet: LabPacket) -> t.Optional[str]:
             return "the kernel cannot track what has no next header"
         if packet.protocol == TCP and packet.tcp_flags - _FLAGS_WITHOUT_MEANING not in _SANE_FLAGS:
             return "the kernel takes no TCP packet with these flags for valid: %s" % sorted(packet.tcp_flags)
+    if packet.state in ("established", "related") and _is_symmetric(packet):
+        return "a flow between equal ends has no directions"
     return check(packet)
+
+
+def _is_symmetric(packet: LabPacket) -> bool:
+    if packet.source != packet.destination or packet.is_icmp:
+        return False
+    return packet.protocol not in PORT_PROTOCOLS or packet.source_port == packet.destination_port
 
 
 def _why_new(packet: LabPacket) -> t.Optional[str]:

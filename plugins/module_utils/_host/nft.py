@@ -104,7 +104,7 @@ class Nft:
                 "the kernel does not let this process use nftables (%s); root is needed, or CAP_NET_ADMIN in the "
                 "user namespace that owns the network" % complaint.splitlines()[0]
             )
-        raise NftRefusedError("nft refused the ruleset, and nothing was changed:\n%s" % complaint)
+        raise NftRefusedError("nft refused:\n%s" % complaint)
 
 
 def find_nft(search_path: t.Optional[str] = None) -> Nft:

@@ -54,18 +54,22 @@ def _read(tree: Tree, paths: t.Sequence[str]) -> t.List[TimeSource]:
         if len(words) < 2 or words[0].lower() not in _SOURCES:
             continue
         options = [word.lower() for word in words[2:]]
+        host, nts_port = _with_keys(words[1]) if "nts" in options else (words[1], None)
         found.append(
             TimeSource(
-                words[1],
+                host,
                 path,
                 port=parse_port(option(options, "port")),
-                nts_port=_nts_port(words[1]) if "nts" in options else None,
+                nts_port=nts_port,
                 is_leased=path.endswith(".dhcp"),
             )
         )
     return found
 
 
-def _nts_port(host: str) -> int:
-    """NTPsec takes the port of the key exchange with the name: ``NAME:PORT``."""
-    return (parse_port(host.partition(":")[2]) if host.count(":") == 1 else None) or NTS_PORT
+def _with_keys(text: str) -> t.Tuple[str, int]:
+    """The host and the port of the key exchange, which NTPsec takes together: ``HOST:PORT``."""
+    host, _colon, port = text.partition(":")
+    if text.count(":") != 1:
+        host, port = text, ""
+    return host, parse_port(port) or NTS_PORT

@@ -31,6 +31,8 @@ _BASE_CHAIN = re.compile(
     r"type (?P<type>\S+) hook (?P<hook>\S+) priority (?P<priority>[^;]+);(?: policy (?P<policy>[a-z]+);)?", re.ASCII
 )
 
+_QUOTED = re.compile(r"\"[^\"]*\"")
+
 #: The lines of a chain that are not rules. Every rule begins with an expression or a statement, and
 #: none of those begins with these words.
 _DECLARATION = re.compile(r"(?:type \S+ hook |comment \"|flags |devices? )")
@@ -79,6 +81,16 @@ class Block:
         """Where the chain is hooked in; None for a regular chain."""
         found = _BASE_CHAIN.match(self.lines[0]) if self.kind == _CHAIN and self.lines else None
         return None if found is None else BaseChain(found["type"], found["hook"], found["priority"])
+
+    @property
+    def rule_count(self) -> int:
+        return len(self.lines) - len(self.declaration) if self.kind == _CHAIN else 0
+
+    @property
+    def element_count(self) -> int:
+        """How many elements a set or map has; ranges and prefixes count once."""
+        _before, found, elements = _QUOTED.sub("", " ".join(self.lines)).partition("elements = {")
+        return elements.count(",") + 1 if found else 0
 
     def text(self) -> str:
         return "".join(["\t%s %s {\n" % self.key, *("\t\t%s\n" % line for line in self.lines), "\t}\n"])
@@ -153,6 +165,7 @@ def _read_block(lines: t.Sequence[str], index: int) -> t.Tuple[Block, int]:
         values = _COUNTER_VALUES.fullmatch(line) if kind == "counter" else None
         if line == "\t}" or (values is not None and values.group(1)):
             return Block(kind, name, tuple(kept)), end + 1
-        if values is None and line.strip():
+        # Only our own text has comments of this kind; no nft keeps them.
+        if values is None and line.strip() and not line.lstrip().startswith("#"):
             kept.append(line.strip())
     raise ListingError("the listing of the table ends inside the %s %s" % (kind, name))

@@ -53,6 +53,7 @@ _ADDRESS_FAMILY = {
     Field.SOURCE6: 6,
     Field.DESTINATION6: 6,
 }
+_ICMP_ERRORS = {4: "icmp", 6: "icmpv6"}
 _SET_FAMILY = {SetType.IPV4: 4, SetType.IPV6: 6}
 _QUOTED = (Field.INPUT_INTERFACE, Field.OUTPUT_INTERFACE)
 
@@ -63,7 +64,6 @@ _IMPLY_PROTOCOL = (Field.ICMP_TYPE, Field.ICMPV6_TYPE, Field.TCP_RESET)
 _VERDICT_WORDS = {
     VerdictKind.ACCEPT: "accept",
     VerdictKind.DROP: "drop",
-    VerdictKind.REJECT: "reject with icmpx type port-unreachable",
     VerdictKind.RESET: "reject with tcp reset",
 }
 _PORT_WORDS = {6: "tcp", 17: "udp", 33: "dccp", 132: "sctp", 136: "udplite"}
@@ -125,7 +125,7 @@ def _chain_block(chain: TableChain) -> str:
 def render_rule(rule: TableRule) -> str:
     """One rule on one line, without its heading."""
     words = _match_words(rule.matches)
-    words.extend(_statement(statement) for statement in rule.statements)
+    words.extend(_statement(statement, rule.matches) for statement in rule.statements)
     if rule.comment:
         words.append('comment "%s"' % safe_text(rule.comment, _LONGEST_COMMENT))
     return " ".join(words)
@@ -190,7 +190,7 @@ def _members(field: Field, value: IntervalSet) -> t.List[str]:
     return [names.get(number, str(number)) for low, high in value.intervals for number in range(low, high + 1)]
 
 
-def _statement(statement: Statement) -> str:
+def _statement(statement: Statement, matches: t.Sequence[Match]) -> str:
     if isinstance(statement, Count):
         return 'counter name "%s"' % statement.counter
     if isinstance(statement, Log):
@@ -200,4 +200,20 @@ def _statement(statement: Statement) -> str:
         return "limit rate %d/%s log%s%s" % (statement.rate, statement.unit, prefix, group)
     if statement.kind is VerdictKind.GOTO:
         return "goto %s" % statement.chain
+    if statement.kind is VerdictKind.REJECT:
+        return "reject with %s type port-unreachable" % _icmp_error(matches)
     return _VERDICT_WORDS[statement.kind]
+
+
+def _icmp_error(matches: t.Sequence[Match]) -> str:
+    """The ICMP of the family where the rule knows it.
+
+    nft lists the one for either family as a plain "reject", which it reads as the one of the family
+    where the rule knows it, so such a listing would not load as what it was.
+    """
+    for match in matches:
+        if match.field in _ADDRESS_FAMILY:
+            return _ICMP_ERRORS[_ADDRESS_FAMILY[match.field]]
+        if match.field is Field.FAMILY:
+            return "icmp" if match.value == ("ipv4",) else "icmpv6"
+    return "icmpx"

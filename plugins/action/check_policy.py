@@ -1,0 +1,58 @@
+# Copyright (c) 2026, Palisade contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Checks the firewall variables of a host on the controller; the documentation is in the module of the same name."""
+
+from __future__ import annotations
+
+import typing as t
+
+from ansible.plugins.action import ActionBase
+
+from ..module_utils._compile.compile import compile_program
+from ..module_utils._core.errors import PolicyError
+from ..module_utils._policy.parse import parse_firewall
+from ..module_utils._policy.program import build_program
+from ..plugin_utils._collect import collect
+from ..plugin_utils._errors import action_failure
+from ..plugin_utils._groups import Groups
+from ..plugin_utils._jsonschema import MISSING, check_schema
+
+_ARGUMENTS = {"everything": {"type": "bool", "default": False}}
+
+
+class ActionModule(ActionBase):
+    TRANSFERS_FILES = False
+    _requires_connection = False
+
+    def run(
+        self, tmp: t.Optional[str] = None, task_vars: t.Optional[t.Dict[str, t.Any]] = None
+    ) -> t.Dict[str, t.Any]:
+        super().run(tmp, task_vars)
+        task_vars = task_vars or {}
+        _validation, arguments = self.validate_argument_spec(argument_spec=_ARGUMENTS)
+        try:
+            return self._check(task_vars, everything=arguments["everything"])
+        except PolicyError as exc:
+            raise action_failure(task_vars["inventory_hostname"], exc.problems) from exc
+
+    def _check(self, task_vars: t.Dict[str, t.Any], *, everything: bool) -> t.Dict[str, t.Any]:
+        groups = Groups(task_vars, self._templar, task=self._task._uuid)
+        collected = collect(task_vars, self._templar, groups, everything=everything)
+        firewall = parse_firewall(collected.variables, groups=collected.groups, everything=everything)
+        compile_program(build_program(firewall))
+        if everything:
+            problems = check_schema(collected.variables)
+            if problems is None:
+                self._display.warning(MISSING)
+            elif problems:
+                raise PolicyError(problems)
+        for warning in firewall.warnings:
+            self._display.warning(str(warning))
+        return {
+            "changed": False,
+            "effective_rules": firewall.effective_rules,
+            "policies": [policy.name for policy in (*firewall.default_policies, *firewall.assigned)],
+            "state": collected.state,
+        }

@@ -1,0 +1,70 @@
+# Copyright (c) 2026, Palisade contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The controller's half of the module ``ruleset``: the host's inventory variables as plain data."""
+
+from __future__ import annotations
+
+import typing as t
+
+from ansible.errors import AnsibleActionFail
+from ansible.module_utils.parsing.convert_bool import boolean
+from ansible.plugins.action import ActionBase
+
+from ..module_utils._core.errors import Path, PolicyError, Problems
+from ..plugin_utils._collect import collect
+from ..plugin_utils._errors import action_failure
+from ..plugin_utils._groups import Groups
+from ..plugin_utils._plain import to_plain
+
+_MODULE = "palisade.nftables.ruleset"
+
+#: Options of the module that stand for what ``from_inventory`` collects.
+_COLLECTED = ("variables", "groups")
+
+
+class ActionModule(ActionBase):
+    TRANSFERS_FILES = False
+
+    def run(
+        self, tmp: t.Optional[str] = None, task_vars: t.Optional[t.Dict[str, t.Any]] = None
+    ) -> t.Dict[str, t.Any]:
+        super().run(tmp, task_vars)
+        task_vars = task_vars or {}
+        problems = Problems()
+        arguments = {
+            str(name): to_plain(value, Path(str(name)), problems) for name, value in self._task.args.items()
+        }
+        if problems.errors:
+            raise action_failure(task_vars["inventory_hostname"], problems.errors)
+        if _boolean(arguments.pop("from_inventory", None)):
+            arguments = {**self._from_inventory(arguments, task_vars), **arguments}
+        # The module looks for the ssh session of this run only where there is one.
+        arguments["connection"] = self._connection.transport
+        result: t.Dict[str, t.Any] = self._execute_module(
+            module_name=_MODULE, module_args=arguments, task_vars=task_vars
+        )
+        return result
+
+    def _from_inventory(self, arguments: t.Mapping[str, t.Any], task_vars: t.Dict[str, t.Any]) -> t.Dict[str, t.Any]:
+        beside = [name for name in _COLLECTED if arguments.get(name) is not None]
+        if beside:
+            raise AnsibleActionFail(
+                "from_inventory collects the variables of the host; leave out %s" % " and ".join(beside)
+            )
+        groups = Groups(task_vars, self._templar, task=self._task._uuid)
+        try:
+            collected = collect(task_vars, self._templar, groups, state=arguments.get("state"))
+        except PolicyError as exc:
+            raise action_failure(task_vars["inventory_hostname"], exc.problems) from exc
+        return collected._asdict()
+
+
+def _boolean(value: object) -> bool:
+    if value is None:
+        return False
+    try:
+        return bool(boolean(value))
+    except TypeError as exc:
+        raise AnsibleActionFail("from_inventory: %s" % exc) from exc

@@ -1,0 +1,49 @@
+# Copyright (c) 2026, Palisade contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# Note that this module util is PRIVATE to the collection and can change without notice.
+
+"""Between the module object and the run: options in, result or failure out."""
+
+from __future__ import annotations
+
+import typing as t
+
+from ._core.errors import PolicyError
+from ._host.apply import Options, run
+from ._host.errors import HostError
+from ._host.persistence import Mode
+from ._host.privileges import check_privileges
+
+if t.TYPE_CHECKING:
+    from ansible.module_utils.basic import AnsibleModule
+
+
+def run_module(module: AnsibleModule) -> t.NoReturn:
+    """Runs ``palisade.nftables.ruleset`` and exits."""
+    parameters = module.params
+    if parameters["from_inventory"]:
+        # The policies would be empty, and the firewall open.
+        module.fail_json(
+            msg="from_inventory is the work of the action plugin palisade.nftables.ruleset, which did not run"
+        )
+    options = Options(
+        state=parameters["state"],
+        variables=parameters["variables"],
+        groups=parameters["groups"],
+        persist=Mode(parameters["persist"]),
+        connection=parameters["connection"],
+        check_mode=module.check_mode,
+    )
+    try:
+        check_privileges()
+        result = run(options)
+    except (PolicyError, HostError) as exc:
+        module.fail_json(msg=str(exc))
+    for warning in result.pop("warnings"):
+        module.warn(warning)
+    diff = result.pop("diff")
+    if module._diff:  # noqa: SLF001 - the only way to know that diff mode is on
+        result["diff"] = diff
+    module.exit_json(**result)

@@ -1,0 +1,245 @@
+#!/usr/bin/python
+# Copyright (c) 2026, Palisade contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: ruleset
+short_description: Compile firewall policies and apply them as an nftables ruleset
+author:
+  - Palisade contributors (@palisade)
+description:
+  - Compiles the firewall policies of a host to one nftables table, C(inet palisade), and brings the kernel to it without
+    a gap; no other table is ever written.
+  - Whether anything changes is decided by what the kernel holds. A table that was altered by hand is found and repaired.
+  - A run stops before it touches anything if the policies are wrong (every problem is reported), if the new ruleset
+    would refuse a new SSH connection from where the run comes from, or if a table C(inet palisade) exists that
+    this module did not make.
+  - The role P(palisade.nftables.firewall#role) calls it with everything that the inventory says about a host, and
+    documents the variables.
+extends_documentation_fragment:
+  - palisade.nftables._attributes
+  - palisade.nftables._attributes.action
+attributes:
+  action:
+    support: full
+  async:
+    support: full
+  check_mode:
+    support: full
+  diff_mode:
+    support: full
+  idempotent:
+    support: full
+  platform:
+    support: full
+    platforms: linux
+requirements:
+  - Python 3.9 or newer, nft 0.9.8 or newer, and nothing else.
+  - Root, or C(CAP_NET_ADMIN) in the user namespace that owns the network.
+options:
+  state:
+    description:
+      - V(present) applies the policies.
+      - V(absent) removes the table, its files and its unit, and leaves everything else.
+    type: str
+    choices: [present, absent]
+    default: present
+  variables:
+    description:
+      - Variables of the role P(palisade.nftables.firewall#role) by their names, such as C(firewall_policies),
+        C(firewall_assigned) and C(firewall_assigned_webservers). A variable that is left out has the role's default.
+      - Required with O(state=present), unless O(from_inventory=true).
+    type: dict
+  groups:
+    description:
+      - What C(group:NAME) means in a policy, a group's name to the addresses of its hosts.
+      - A group is a list of addresses, or a dictionary with C(addresses) and C(missing), the hosts whose address is not
+        known.
+    type: dict
+  from_inventory:
+    description:
+      - Collect O(variables) and O(groups) from the inventory's variables of the host, on the controller. Only the policies
+        that are assigned to the host, and what they refer to, are templated.
+    type: bool
+    default: false
+  persist:
+    description:
+      - V(auto) has the ruleset survive a reboot where systemd runs. It is saved as C(/etc/palisade/ruleset.nft), and
+        C(palisade.service) loads it before the network comes up.
+      - V(true) fails where that cannot be done, before anything is changed.
+      - V(false) removes the saved ruleset and the unit. The ruleset in the kernel stays.
+    type: str
+    choices: [auto, 'true', 'false']
+    default: auto
+  connection:
+    description:
+      - Name of the connection plugin by which the host is reached. Set by the action plugin; it tells the safeguard C(ssh)
+        whether there is a connection to look for.
+    type: str
+    default: ''
+notes:
+  - Where no network namespace can be made (a container without C(CAP_SYS_ADMIN)), drift is found by comparing the kernel's
+    listing with a record of how it looked right after the last run, C(/etc/palisade/applied.json). RV(notes) says so. After
+    an update of nft that lists rules in other words, such a host is reported as changed once.
+  - A table that was altered in a way that cannot be changed in place (its flags, or the hook or priority of its chains) is
+    replaced as a whole, which sets its counters to zero. RV(changes) says so.
+seealso:
+  - name: nft(8)
+    description: The nft command's manual page.
+    link: https://www.netfilter.org/projects/nftables/manpage.html
+"""
+
+EXAMPLES = r"""
+- name: Apply what the inventory says about this host
+  palisade.nftables.ruleset:
+    from_inventory: true
+  become: true
+
+- name: Let administrators reach SSH, and everybody the web server
+  palisade.nftables.ruleset:
+    variables:
+      firewall_networks:
+        office: [198.51.100.0/24, "2001:db8:1::/48"]
+      firewall_policies:
+        ssh:
+          rules:
+            - {direction: ingress, service: ssh, sources: [office], action: accept}
+        web:
+          rules:
+            - {direction: ingress, protocol: tcp, destination_ports: [80, 443], action: accept}
+      firewall_assigned: [ssh, web]
+  become: true
+
+- name: Remove everything that this module put on the host
+  palisade.nftables.ruleset:
+    state: absent
+  become: true
+"""
+
+RETURN = r"""
+changes:
+  description: What was changed, or would be in check mode, a sentence each.
+  returned: success
+  type: list
+  elements: str
+  sample:
+    - change the chain ingress
+    - save the ruleset as /etc/palisade/ruleset.nft
+effective_rules:
+  description:
+    - How many rules a provider would count for the assigned policies. A rule counts once for each combination of its
+      sources and destinations, and a service once for each of its entries.
+  returned: success
+  type: int
+  sample: 4
+rules:
+  description: How many nft rules the ruleset has.
+  returned: success
+  type: int
+  sample: 24
+policies:
+  description: The policies that hold on this host, in the order of evaluation.
+  returned: success
+  type: list
+  elements: str
+  sample: [ping, ssh, web]
+safeguards:
+  description: What the safeguards let through, and what was found out on the host.
+  returned: success
+  type: dict
+  contains:
+    dns:
+      description: The DNS servers.
+      type: list
+      elements: str
+      returned: with O(state=present)
+      sample: [192.0.2.53 port 53 (udp, tcp)]
+    ntp:
+      description: The NTP servers.
+      type: list
+      elements: str
+      returned: with O(state=present)
+      sample: [any port 123 (udp)]
+    dhcp4:
+      description: Whether DHCPv4 is let through.
+      type: bool
+      returned: with O(state=present)
+    dhcp6:
+      description: Whether DHCPv6 is let through.
+      type: bool
+      returned: with O(state=present)
+    ssh:
+      description: What the safeguard C(ssh) checked, or why there was nothing to check.
+      type: str
+      returned: with O(state=present)
+      sample: 'checked: a new connection from 198.51.100.7 to 192.0.2.10 port 22 is accepted'
+    notes:
+      description: What was found out, and where.
+      type: list
+      elements: str
+      returned: with O(state=present)
+      sample: ['dhcp: no interface is configured to lease its address']
+persistence:
+  description: Whether the ruleset survives a reboot.
+  returned: success
+  type: dict
+  contains:
+    state:
+      description: V(systemd) if a unit loads the ruleset at boot, V(none) if nothing does.
+      type: str
+      returned: success
+      sample: systemd
+    note:
+      description: How, or why not.
+      type: str
+      returned: success
+      sample: palisade.service loads /etc/palisade/ruleset.nft at boot, before the network comes up
+notes:
+  description: How the comparison with the kernel was made, where it could not be made in the usual way.
+  returned: success
+  type: list
+  elements: str
+  sample: []
+diff:
+  description: The table before and after, as nft lists it, below its counts and what the safeguards found.
+  returned: success, in diff mode
+  type: dict
+  contains:
+    before:
+      description: The table before; empty if there was none.
+      type: str
+      returned: success
+    after:
+      description: The table after.
+      type: str
+      returned: success
+"""
+
+from ansible.module_utils.basic import AnsibleModule
+
+from ..module_utils._module import run_module
+
+
+def main() -> None:
+    """Runs the module."""
+    run_module(
+        AnsibleModule(
+            argument_spec={
+                "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
+                "variables": {"type": "dict"},
+                "groups": {"type": "dict"},
+                "from_inventory": {"type": "bool", "default": False},
+                "persist": {"type": "str", "choices": ["auto", "true", "false"], "default": "auto"},
+                "connection": {"type": "str", "default": ""},
+            },
+            required_if=[("state", "present", ("variables",))],
+            supports_check_mode=True,
+        )
+    )
+
+
+if __name__ == "__main__":
+    main()
