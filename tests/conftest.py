@@ -15,6 +15,7 @@ files that need ansible-core are left out.
 from __future__ import annotations
 
 import ast
+import functools
 import importlib.util
 import os
 import pathlib
@@ -39,7 +40,6 @@ _CONTROLLER_ONLY = (
     "ansible_collections.palisade.nftables.plugins.modules",
     "ansible_collections.palisade.nftables.plugins.plugin_utils",
     "jsonschema",
-    "yaml",
 )
 
 _left_out: t.List[str] = []
@@ -91,10 +91,25 @@ def _imported_names(path: pathlib.Path) -> t.Iterator[str]:
             yield from ("%s.%s" % (node.module, alias.name) for alias in node.names)
 
 
+def _below(name: str, package: str) -> bool:
+    return name == package or name.startswith(package + ".")
+
+
+def _files_of(name: str) -> t.List[pathlib.Path]:
+    """The files of a module or package of the tests, and of the name's parent, which may define it."""
+    places = [CHECKOUT.joinpath(*name.split(".")), CHECKOUT.joinpath(*name.split(".")[:-1])]
+    candidates = [file for place in places for file in (place.with_suffix(".py"), place / "__init__.py")]
+    return [file for file in candidates if file.is_file()]
+
+
+@functools.lru_cache(maxsize=1024)
 def _needs_controller(path: pathlib.Path) -> bool:
-    return any(
-        name == prefix or name.startswith(prefix + ".") for name in _imported_names(path) for prefix in _CONTROLLER_ONLY
-    )
+    """Whether a file imports what only the controller has, itself or through helpers in tests/."""
+    names = list(_imported_names(path))
+    if any(_below(name, package) for name in names for package in _CONTROLLER_ONLY):
+        return True
+    helpers = {file for name in names if _below(name, "tests") for file in _files_of(name)} - {path}
+    return any(_needs_controller(file) for file in sorted(helpers))
 
 
 def pytest_ignore_collect(collection_path: pathlib.Path) -> t.Optional[bool]:

@@ -8,8 +8,9 @@ from __future__ import annotations
 DOCUMENTATION = r"""
 module: ruleset
 short_description: Compile firewall policies and apply them as an nftables ruleset
+version_added: 0.1.0
 author:
-  - Palisade contributors (@palisade)
+  - Palisade contributors (@palisade-firewall)
 description:
   - Compiles the firewall policies of a host to one nftables table, C(inet palisade), and brings the kernel to it without
     a gap; no other table is ever written.

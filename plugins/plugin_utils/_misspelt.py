@@ -87,7 +87,7 @@ def _near(rest: str, value: object) -> t.Optional[str]:
     if rest in _NEAR_WORDS:
         meant, kinds = _NEAR_WORDS[rest]
         return meant if isinstance(value, kinds) else None
-    for one in _RESTS:
+    for one in sorted(_RESTS, key=lambda one: _slips(rest, one)):
         if sorted(one.split("_")) == sorted(rest.split("_")) or _is_slip(rest, one):
             return one
     word, separator, suffix = rest.partition("_")

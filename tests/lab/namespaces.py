@@ -37,6 +37,8 @@ _HOLDER_SECONDS = 30.0
 #: No address waits for duplicate detection, and the kernel speaks of itself as little as possible:
 #: what passes the hooks of a lab host is what a test sent.
 _QUIET: t.Mapping[str, int] = {
+    # What one machine sets for all, another leaves to the distribution.
+    "net/ipv4/conf/%s/rp_filter": 0,
     "net/ipv6/conf/%s/accept_dad": 0,
     "net/ipv6/conf/%s/dad_transmits": 0,
     "net/ipv6/conf/%s/accept_ra": 0,

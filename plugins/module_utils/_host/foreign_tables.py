@@ -47,8 +47,8 @@ def read_tables(listed: object, own_table: str) -> Tables:
         for kind, body in item.items() if isinstance(item, dict) else ():
             if kind not in ("table", "chain", "rule") or not isinstance(body, dict):
                 continue
-            family, table = body.get("family"), body.get("name" if kind == "table" else "table")
-            if family not in _FAMILIES or not isinstance(table, str) or (family, table) == ("inet", own_table):
+            family, table = _text(body.get("family")), _text(body.get("name" if kind == "table" else "table"))
+            if family not in _FAMILIES or not table or (family, table) == ("inet", own_table):
                 continue
             chains = tables.setdefault("%s %s" % (family, table), {})
             if kind == "chain":

@@ -74,11 +74,13 @@ def _servers(source: TimeSource, daemon: str, notes: t.List[str]) -> t.List[Serv
     if address is not None and is_local(address):
         # A reference clock of ntpd (127.127.x.x), or a daemon on the same host.
         return []
-    by = "%s, from %s" % (daemon, source.origin) if source.origin else daemon
+    by = "%s, from %s" % (daemon, source.origin)
     with_keys = "" if source.nts_port is None else ", with NTS"
     if source.is_leased:
         address = None
         notes.append("ntp: anywhere, because a lease brings servers (%s)%s" % (by, with_keys))
+    elif not source.host:
+        notes.append("ntp: anywhere, because no server is configured and %s asks those compiled into it" % daemon)
     elif address is None:
         notes.append("ntp: anywhere, because of the name %s (%s)%s" % (_shown(source.host), by, with_keys))
     else:

@@ -18,8 +18,8 @@ class TimeSource(t.NamedTuple):
     """One server, pool or peer.
 
     Attributes:
-        host: A name, or the text of an address.
-        origin: The file that names it; empty for what is compiled into a daemon.
+        host: A name, or the text of an address; empty for the names compiled into a daemon.
+        origin: The file that names it; empty for what is compiled in.
         port: None where none is written.
         nts_port: The port of the key exchange, None without Network Time Security.
         is_leased: A lease brought it, so the next one may bring another.

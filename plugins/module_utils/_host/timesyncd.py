@@ -19,9 +19,6 @@ from .tree import Tree
 #: DHCP clients (dhclient's and dhcpcd's hooks) write drop-ins here.
 _FROM_LEASES = "/run/systemd/timesyncd.conf.d/"
 
-#: Every build of systemd-timesyncd has names compiled in; which ones, no file says.
-_COMPILED_IN = "the servers compiled into systemd-timesyncd"
-
 
 def read_timesyncd(tree: Tree, network: NetworkState) -> t.List[TimeSource]:
     """``NTP=`` and the servers of the interfaces; without any, ``FallbackNTP=``; else the built-in ones."""
@@ -35,4 +32,5 @@ def read_timesyncd(tree: Tree, network: NetworkState) -> t.List[TimeSource]:
         found.append(TimeSource(word, path, is_leased=not is_fixed))
     if not found:
         found = [TimeSource(word, path) for word, path in words(configuration, "Time", "FallbackNTP")]
-    return found or [TimeSource(_COMPILED_IN, "")]
+    # Every build has names compiled in; which ones, no file says.
+    return found or [TimeSource("", "")]

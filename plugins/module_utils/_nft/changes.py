@@ -22,7 +22,7 @@ from dataclasses import dataclass
 
 from .._compile.table import TABLE_NAME, NamedSet, SetReference, Table, TableChain, TableRule
 from .live import BaseChain, Key, LiveTable
-from .text import render_load, render_table
+from .text import render_load, render_rule, render_table
 
 #: Names that nft takes without quotes (the token "string" of its scanner).
 _PLAIN_NAME = re.compile(r"[A-Za-z_.][A-Za-z0-9/_.-]*", re.ASCII)
@@ -96,6 +96,7 @@ def _steps(wanted: Table, present: t.AbstractSet[Key]) -> t.Iterator[Transaction
     if added:
         undo = _deletions(added) if present else ["delete table inet %s" % TABLE_NAME]
         yield Transaction(render_table(missing), _lines(undo))
+    base_chains = tuple(TableChain(chain.name, hook=chain.hook) for chain in wanted.chains if chain.hook)
     yield Transaction(
         _lines(
             [
@@ -103,7 +104,14 @@ def _steps(wanted: Table, present: t.AbstractSet[Key]) -> t.Iterator[Transaction
                 *_deletions(present - _keys(wanted)),
             ]
         )
-        + render_table(Table(counters=(), sets=(), chains=wanted.chains))
+        # Declared again because their policy may have been turned by hand.
+        + render_table(Table(counters=(), sets=(), chains=base_chains))
+        # One command a rule: inside a block, nft 0.9.8 does not find the sets that the kernel has already.
+        + _lines(
+            "add rule inet %s %s %s" % (TABLE_NAME, chain.name, render_rule(rule))
+            for chain in wanted.chains
+            for rule in chain.rules
+        )
     )
 
 
