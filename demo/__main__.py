@@ -8,6 +8,7 @@ Without root everything happens in a user namespace. Nothing is left behind.
 
 from __future__ import annotations
 
+import contextlib
 import pathlib
 import re
 import sys
@@ -15,7 +16,7 @@ import tempfile
 import time
 import typing as t
 
-from tests.lab.connections import TcpServer, probe_many
+from tests.lab.connections import Probe, Server, probe_all
 from tests.lab.namespaces import Lab
 from tests.lab.reexec import LabUnavailableError, ensure_privileges
 
@@ -25,7 +26,7 @@ from .fleet import VISITORS, Fleet, expected
 PORTS = {22: "ssh", 80: "http", 443: "https", 5432: "postgresql", 9100: "metrics"}
 
 _SEEN = {"accept": "connected", "reject": "refused", "drop": "filtered"}
-_MARKS = {"connected": "yes", "refused": "REJECT", "filtered": "-"}
+_MARKS = {"connected": "yes", "refused": "no", "filtered": "-"}
 _BAR = "=" * 78
 
 
@@ -52,24 +53,20 @@ def main() -> int:
 
 def show(lab: Lab, folder: pathlib.Path) -> None:
     fleet = Fleet(lab, folder)
-    listeners = [
-        TcpServer(server.host, port) for server in fleet.servers.values() for port in PORTS
-    ]
-    try:
+    with contextlib.ExitStack() as listeners:
+        for server in fleet.servers.values():
+            listeners.enter_context(Server(server.host, tcp=PORTS))
         title("A fleet of %d servers and two visitors, all in network namespaces" % len(fleet.servers))
         for name in (*fleet.servers, *VISITORS):
             groups = [group for group, members in fleet.groups.items() if name in members]
             print("  %-9s %-40s %s" % (name, ", ".join(fleet.addresses(name)), " ".join(groups)))
         title("First deploy: ansible-playbook -i examples/hosts.yml palisade.nftables.deploy")
         play(fleet, "deploy", changed=True)
-        title("Who reaches what: real TCP connections, IPv4 and IPv6, against what the policies mean")
+        title("Who reaches what: what the policies mean, and real TCP connections over IPv4 and IPv6")
         table(fleet)
         title("Second deploy: nothing changes")
         play(fleet, "deploy", changed=False)
         drift(fleet)
-    finally:
-        for listener in listeners:
-            listener.close()
 
 
 def drift(fleet: Fleet) -> None:
@@ -77,8 +74,8 @@ def drift(fleet: Fleet) -> None:
     title("Somebody opens the database by hand: nft insert rule inet palisade ingress tcp dport 5432 accept")
     database = fleet.servers["db1"]
     database.host.nft("insert rule inet palisade ingress tcp dport 5432 accept\n")
-    probe = [(fleet.visitors["outsider"], database.addresses[0], 5432)]
-    print("  outsider -> db1 port 5432: %s" % probe_many(probe)[0])
+    probe = [Probe(fleet.visitors["outsider"], "tcp", database.addresses[0], 5432)]
+    print("  outsider -> db1 port 5432: %s" % probe_all(probe)[0])
     title("The plan shows the drift: ansible-playbook palisade.nftables.plan --limit db1")
     planned = fleet.playbook("plan", "--limit=db1")
     lines = [line for line in planned.stdout.splitlines() if re.match(r"[-+][^-+]", line)]
@@ -87,7 +84,7 @@ def drift(fleet: Fleet) -> None:
         raise DemoError("the plan does not show the rule:\n%s%s" % (planned.stdout, planned.stderr))
     title("The next deploy repairs it")
     play(fleet, "deploy", changed=True)
-    seen = probe_many(probe)[0]
+    seen = probe_all(probe)[0]
     print("  outsider -> db1 port 5432: %s" % seen)
     if seen != "filtered":
         raise DemoError("the database is still open")
@@ -117,19 +114,21 @@ def table(fleet: Fleet) -> None:
                 continue
             pairs = pairs_of(fleet.addresses(source), fleet.addresses(target))
             questions += [(source, target, port, pair) for port in PORTS for pair in pairs]
-    seen = probe_many([(hosts[source], pair[1], port) for source, _target, port, pair in questions])
-    answers: t.Dict[t.Tuple[str, str, int], t.Set[str]] = {}
+    seen = probe_all([Probe(hosts[source], "tcp", pair[1], port) for source, _target, port, pair in questions])
+    answers: t.Dict[t.Tuple[str, str, int], t.Dict[str, None]] = {}
     wrong = []
     for (source, target, port, pair), saw in zip(questions, seen):
         wanted = _SEEN[expected(programs, source, target, pair, port)]
-        answers.setdefault((source, target, port), set()).add(_MARKS[saw])
+        cell = "%s/%s" % (_MARKS[wanted], _MARKS[saw])
+        answers.setdefault((source, target, port), {})[cell] = None
         if saw != wanted:
             wrong.append("%s (%s) -> %s (%s) port %d: expected %s, saw %s" % (source, pair[0], target, pair[1], port, wanted, saw))
+    print("  expected/seen: yes connects, no is refused with an answer, - gets no answer")
     print("  %-20s" % "from -> to" + "".join("%12s" % name for name in PORTS.values()))
     for source in hosts:
         for target in fleet.servers:
             if source != target:
-                cells = ["/".join(sorted(answers[source, target, port])) for port in PORTS]
+                cells = [" ".join(answers[source, target, port]) for port in PORTS]
                 print("  %-20s" % ("%s -> %s" % (source, target)) + "".join("%12s" % cell for cell in cells))
     print("  %d connections tried: %d as expected, %d not" % (len(questions), len(questions) - len(wrong), len(wrong)))
     if wrong:

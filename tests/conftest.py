@@ -15,7 +15,6 @@ files that need ansible-core are left out.
 from __future__ import annotations
 
 import ast
-import functools
 import importlib.util
 import os
 import pathlib
@@ -102,14 +101,21 @@ def _files_of(name: str) -> t.List[pathlib.Path]:
     return [file for file in candidates if file.is_file()]
 
 
-@functools.lru_cache(maxsize=1024)
 def _needs_controller(path: pathlib.Path) -> bool:
     """Whether a file imports what only the controller has, itself or through helpers in tests/."""
-    names = list(_imported_names(path))
-    if any(_below(name, package) for name in names for package in _CONTROLLER_ONLY):
-        return True
-    helpers = {file for name in names if _below(name, "tests") for file in _files_of(name)} - {path}
-    return any(_needs_controller(file) for file in sorted(helpers))
+    seen: t.Set[pathlib.Path] = set()
+    waiting = [path]
+    while waiting:
+        file = waiting.pop()
+        if file in seen:
+            continue
+        seen.add(file)
+        for name in _imported_names(file):
+            if any(_below(name, package) for package in _CONTROLLER_ONLY):
+                return True
+            if _below(name, "tests"):
+                waiting.extend(_files_of(name))
+    return False
 
 
 def pytest_ignore_collect(collection_path: pathlib.Path) -> t.Optional[bool]:

@@ -26,6 +26,7 @@ _COLLECTED = ("variables", "groups")
 
 class ActionModule(ActionBase):
     TRANSFERS_FILES = False
+    _supports_async = True
 
     def run(
         self, tmp: t.Optional[str] = None, task_vars: t.Optional[t.Dict[str, t.Any]] = None
@@ -43,7 +44,7 @@ class ActionModule(ActionBase):
         # The module looks for the ssh session of this run only where there is one.
         arguments["connection"] = self._connection.transport
         result: t.Dict[str, t.Any] = self._execute_module(
-            module_name=_MODULE, module_args=arguments, task_vars=task_vars
+            module_name=_MODULE, module_args=arguments, task_vars=task_vars, wrap_async=self._task.async_val
         )
         return result
 

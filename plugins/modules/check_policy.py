@@ -16,6 +16,25 @@ description:
   - Reads the C(firewall_*) variables of a host as the role P(palisade.nftables.firewall#role) does, and fails with
     everything that is wrong with them, each problem with its place and with what to write instead.
   - Nothing is sent to the host. No connection is opened, and no facts are needed.
+extends_documentation_fragment:
+  - palisade.nftables._attributes
+  - palisade.nftables._attributes.action
+attributes:
+  action:
+    support: full
+  async:
+    support: none
+  check_mode:
+    support: full
+  diff_mode:
+    support: N/A
+    details: Nothing is changed.
+  idempotent:
+    support: full
+  platform:
+    support: full
+    platforms: all
+    details: It runs on the controller.
 options:
   everything:
     description:
@@ -26,25 +45,6 @@ options:
         C(jsonschema) on the controller; without it a warning says that it was left out.
     type: bool
     default: false
-attributes:
-  check_mode:
-    description: Can run in C(check_mode) and return changed status prediction without modifying target.
-    support: full
-  diff_mode:
-    description: Will return details on what has changed (or possibly needs changing in C(check_mode)), when in diff mode.
-    support: N/A
-    details: Nothing is changed.
-  idempotent:
-    description: When run twice in a row outside check mode, with the same arguments, the second invocation indicates
-      no change.
-    support: full
-  action:
-    description: Indicates this has a corresponding action plugin so some parts of the options can be executed on the
-      controller.
-    support: full
-  connection:
-    description: Uses the target's configured connection information to execute code on it.
-    support: none
 seealso:
   - module: palisade.nftables.ruleset
 """

@@ -18,6 +18,8 @@ import datetime
 import types
 import typing as t
 
+from ansible.module_utils.datatag import native_type_name
+
 from ..module_utils._core.errors import Path, Problems
 
 #: Deepest nesting of containers. The language needs seven; a value deeper than this is a mistake or
@@ -85,7 +87,7 @@ class _Rebuild:
         # An undefined variable takes this chance to raise what the template engine waits for.
         str(value)
         return self._refuse(
-            place, "type", "a value of the type %s is no text, number, list or mapping" % type(value).__name__
+            place, "type", "a value of the type %s is no text, number, list or mapping" % native_type_name(value)
         )
 
     def _text(self, value: str, place: Path) -> t.Optional[str]:

@@ -37,6 +37,8 @@ _PARALLEL = 400
 #: What an ICMP error about the probe makes of the call.
 _REFUSALS = frozenset({errno.ECONNREFUSED, errno.EHOSTUNREACH, errno.EACCES, errno.ECONNRESET, errno.ENOPROTOOPT})
 
+_IP_RECVERR, _IPV6_RECVERR = 11, 25  # linux/in.h, linux/in6.h
+
 _QUESTION = b"palisade"
 
 
@@ -76,6 +78,13 @@ class Server:
         self.close()
 
 
+class TcpServer(Server):
+    """A server on TCP ports only."""
+
+    def __init__(self, host: Host, *ports: int) -> None:
+        super().__init__(host, tcp=ports)
+
+
 @dataclasses.dataclass(frozen=True)
 class Probe:
     """One question: does ``host`` reach ``address``?
@@ -107,6 +116,11 @@ def probe_udp(from_host: Host, address: str, port: int, timeout: float = DEFAULT
 def probe_icmp(from_host: Host, address: str, timeout: float = DEFAULT_SECONDS) -> str:
     """Sends an echo request: ``answered``, ``refused`` (an ICMP error) or ``filtered`` (no answer)."""
     return probe_all([Probe(from_host, "icmp", address, 0, timeout)])[0]
+
+
+def probe_many(questions: t.Iterable[t.Tuple[Host, str, int]], timeout: float = DEFAULT_SECONDS) -> t.List[str]:
+    """Opens TCP connections, each from a host to an address and port, at the same time; see :func:`probe_tcp`."""
+    return probe_all([Probe(host, "tcp", address, port, timeout) for host, address, port in questions])
 
 
 def probe_all(probes: t.Sequence[Probe]) -> t.List[str]:
@@ -159,10 +173,12 @@ def _open(probe: Probe) -> socket.socket:
         raise ValueError("protocol %r is none of tcp, udp, icmp" % probe.protocol)
     opened = probe.host.socket(family, kind, protocol)
     opened.setblocking(False)
-    if probe.protocol == "icmp":
-        # Without it, raw sockets keep ICMP errors to themselves.
-        level, option = (socket.IPPROTO_IP, 11) if family == socket.AF_INET else (socket.IPPROTO_IPV6, 25)
-        opened.setsockopt(level, option, 1)  # IP_RECVERR, IPV6_RECVERR
+    # ICMP errors are queued: without that, raw sockets keep them to themselves, and TCP overlooks one that
+    # arrives before the call that sent the packet has returned.
+    level, option = (
+        (socket.IPPROTO_IP, _IP_RECVERR) if family == socket.AF_INET else (socket.IPPROTO_IPV6, _IPV6_RECVERR)
+    )
+    opened.setsockopt(level, option, 1)
     return opened
 
 
@@ -191,7 +207,7 @@ def _ask(probe: Probe, opened: socket.socket, number: int) -> t.Optional[str]:
 
 def _outcome(probe: Probe, opened: socket.socket, number: int) -> t.Optional[str]:
     """What a socket that became ready says; None where it has to go on waiting."""
-    error = opened.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
+    error = opened.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR) or _queued_error(opened)
     if error:
         return _of_error(probe, error)
     if probe.protocol == "tcp":
@@ -208,6 +224,16 @@ def _outcome(probe: Probe, opened: socket.socket, number: int) -> t.Optional[str
     message = octets[(octets[0] & 0xF) * 4 :] if _family(probe) == socket.AF_INET else octets
     answer = 0 if _family(probe) == socket.AF_INET else 129
     return ANSWERED if message[:1] == bytes([answer]) and message[4:8] == _identity(number) else None
+
+
+def _queued_error(opened: socket.socket) -> int:
+    """The error that an ICMP message about the socket stands for, 0 where none came."""
+    try:
+        _octets, extra, _flags, _address = opened.recvmsg(0, 512, socket.MSG_ERRQUEUE)
+    except OSError:
+        return 0
+    # struct sock_extended_err begins with the error's number.
+    return next((struct.unpack_from("=I", octets)[0] for _level, _kind, octets in extra if len(octets) >= 16), 0)
 
 
 def _of_error(probe: Probe, number: int) -> str:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import functools
 import struct
-import sys
 import typing as t
 
 from . import frames, netlink, packets
@@ -50,9 +49,9 @@ class Endpoints(t.NamedTuple):
         return self._replace(source=self.destination, destination=self.source, keys=keys)
 
 
-def zone_of(number: int) -> int:
-    """The conntrack zone that ``ct zone set`` makes of a packet's number: nft loads it in network order."""
-    return number if sys.byteorder == "big" else (number & 0xFF) << 8 | number >> 8
+def swapped(number: int) -> int:
+    """The number with its two octets exchanged."""
+    return (number & 0xFF) << 8 | number >> 8
 
 
 def flush() -> netlink.Request:
@@ -133,7 +132,7 @@ def _tcp_state(packet: LabPacket) -> int:
     return _TCP_ESTABLISHED
 
 
-@functools.lru_cache(maxsize=None)
+@functools.cache
 def _protocol_state(protocol: int, tcp_state: int, sctp_state: int) -> bytes:
     if protocol == packets.TCP:
         return nested(_PROTOINFO, nested(1, attribute(1, bytes([tcp_state]))))
@@ -157,9 +156,7 @@ def _create(family: int, *parts: bytes) -> netlink.Request:
     return netlink.netfilter(_CTNETLINK, _NEW, flags, 2 if family == 4 else 10, *parts)
 
 
-def _established(
-    one: Endpoints, direction: str, zone: int, tcp_state: int = _TCP_ESTABLISHED
-) -> netlink.Request:
+def _established(one: Endpoints, direction: str, zone: int, tcp_state: int = _TCP_ESTABLISHED) -> netlink.Request:
     """A flow with traffic both ways, of which ``one`` is the given direction."""
     original, reply = (one, one.reversed()) if direction == "original" else (one.reversed(), one)
     return _create(

@@ -199,16 +199,27 @@ class Flood:
     def _chains(self) -> str:
         """Two chains for each direction. A packet's stream is its number (see :mod:`.frames`)."""
         numbers = range(1, len(self._streams) + 1)
-        lines = ["table inet %s" % _TABLE, "delete table inet %s" % _TABLE, "table inet %s {" % _TABLE, "counter fence { }"]
+        lines = [
+            "table inet %s" % _TABLE,
+            "delete table inet %s" % _TABLE,
+            "table inet %s {" % _TABLE,
+            "counter fence { }",
+        ]
         lines += ["counter %s%d { }" % (kind, number) for number in numbers for kind in ("seen", "passed")]
         for hook, first in (("input", "prerouting"), ("output", "output")):
-            for chain, where, kind, priority in ((hook + "_early", first, "seen", -500), (hook + "_late", hook, "passed", 900)):
+            for chain, where, kind, priority in (
+                (hook + "_early", first, "seen", -500),
+                (hook + "_late", hook, "passed", 900),
+            ):
                 lines += ["chain %s {" % chain, "type filter hook %s priority %d; policy accept;" % (where, priority)]
                 # Behind all hooks a packet ends: no socket answers it, no neighbour is asked for.
                 end = " drop" if kind == "passed" else ""
                 for number in numbers:
                     counter = 'counter name "%s%d"%s' % (kind, number, end)
-                    lines += ["ip id %d %s" % (number, counter), "meta nfproto ipv6 @nh,16,16 %d %s" % (number, counter)]
+                    lines += [
+                        "ip id %d %s" % (number, counter),
+                        "meta nfproto ipv6 @nh,16,16 %d %s" % (number, counter),
+                    ]
                 if kind == "seen":
                     lines.append('ip id %d counter name "fence" drop' % _FENCE)
                 lines.append("}")
@@ -237,7 +248,9 @@ class Flood:
         return sender
 
     def _frame_header(self, interface: str, family: int) -> bytes:
-        return self._hardware_address(interface) + b"\x02\0\0\0\1\0" + struct.pack("!H", 0x0800 if family == 4 else 0x86DD)
+        return (
+            self._hardware_address(interface) + b"\x02\0\0\0\1\0" + struct.pack("!H", 0x0800 if family == 4 else 0x86DD)
+        )
 
     def _hardware_address(self, interface: str) -> bytes:
         def ask() -> bytes:
@@ -249,7 +262,8 @@ class Flood:
 
     def _await_queues(self) -> None:
         """Waits until the kernel has handled every frame that was sent: each processor has a queue of its own,
-        behind whose content a fence is put."""
+        behind whose content a fence is put.
+        """
         inward = {one.packets[0].interface for one in self._streams.values() if one.packets[0].direction == "ingress"}
         expected = 0
         allowed = os.sched_getaffinity(0)

@@ -52,7 +52,8 @@ def _with_checksum(packet: LabPacket, octets: bytes, position: int) -> bytes:
 
 def _with_plain_checksum(packet: LabPacket, octets: bytes, position: int) -> bytes:
     """As the kernel checks the packets of a protocol it does not know before it refuses them with an
-    error (nf_ip_checksum, nf_ip6_checksum): in IPv4 it leaves out the pseudo header."""
+    error (nf_ip_checksum, nf_ip6_checksum): in IPv4 it leaves out the pseudo header.
+    """
     start = pseudo_header(packet, len(octets)) if packet.family == 6 else 0
     return octets[:position] + checksum(octets, start).to_bytes(2, "big") + octets[position + 2 :]
 
@@ -82,9 +83,7 @@ def reset_trigger(packet: LabPacket, number: int) -> bytes:
 def fence(family: int, number: int) -> bytes:
     """A packet that only marks a place in the order of arrival."""
     address = packets.OWN_ADDRESS[family]
-    return internet_packet(
-        LabPacket("ingress", "", family, packets.UDP, address, address, state="untracked"), number
-    )
+    return internet_packet(LabPacket("ingress", "", family, packets.UDP, address, address, state="untracked"), number)
 
 
 def _with_header(packet: LabPacket, number: int, payload: bytes) -> bytes:
@@ -109,11 +108,11 @@ def _upper_layer(packet: LabPacket, number: int) -> bytes:
     protocol = packet.protocol
     if protocol == packets.TCP:
         return _tcp(packet, number)
-    if protocol == packets.UDP or protocol == packets.UDPLITE:
+    if protocol in (packets.UDP, packets.UDPLITE):
         length = _IMPOSSIBLE_LENGTH if packet.state == "invalid" else 8
         octets = _FOUR.pack(packet.source_port, packet.destination_port, length, 0)
         return _with_checksum(packet, octets, 6)
-    if protocol == packets.ICMP or protocol == packets.ICMPV6:
+    if protocol in (packets.ICMP, packets.ICMPV6):
         return _icmp(packet, number)
     if protocol == packets.SCTP:
         return _sctp(packet)
@@ -170,7 +169,7 @@ def _inner(packet: LabPacket, number: int) -> bytes:
 
 
 def _sctp(packet: LabPacket) -> bytes:
-    if packet.state == "established" or packet.state == "invalid":
+    if packet.state in {"established", "invalid"}:
         # A DATA chunk: within an association all is well, without one it is invalid (RFC 9260 3.3.1).
         tag = VERIFICATION_TAGS[packet.ct_direction]
         chunk = struct.pack("!BBHIHHII", 0, 3, 20, 1, 0, 0, 0, 0)

@@ -21,7 +21,6 @@ import signal
 import socket
 import subprocess
 import sys
-import threading
 import types
 import typing as t
 
@@ -225,19 +224,9 @@ class Host:
         Only the network is the host's: files are the caller's, except for /proc/sys/net.
         """
         self._check_open()
-        future: concurrent.futures.Future[_T] = concurrent.futures.Future()
-
-        def inside() -> None:
-            try:
-                _enter_network(self._network)
-                future.set_result(function(*arguments))
-            except BaseException as exc:  # handed to the caller's thread, whatever it is
-                future.set_exception(exc)
-
-        thread = threading.Thread(target=inside, name="lab-" + self.name)
-        thread.start()
-        thread.join()
-        return future.result()
+        # The thread ends with the call: it could not find its way back.
+        with concurrent.futures.ThreadPoolExecutor(1, "lab-" + self.name, _enter_network, (self._network,)) as thread:
+            return thread.submit(function, *arguments).result()
 
     def socket(self, *arguments: t.Any) -> socket.socket:
         """A socket of this host, in this process; arguments as for :class:`socket.socket`."""

@@ -94,14 +94,14 @@ class Netlink:
             self._exchange(chunk)
 
     def _exchange(self, requests: t.Sequence[Request]) -> None:
-        """One acknowledgement for all: requests are handled in order, and errors are answered without being asked for."""
+        """One acknowledgement for all: requests are handled in order, and errors are answered unasked."""
         first = self._sequence + 1
         parts = []
         for position, request in enumerate(requests):
             last = position == len(requests) - 1
             parts.append(self._message(request, ACKNOWLEDGE if last else 0))
         self._socket.sendall(b"".join(parts))
-        for number, flags, sequence, payload in self._receive():
+        for number, _flags, sequence, payload in self._receive():
             if number != _ERROR:
                 continue
             code = -struct.unpack_from("=i", payload)[0]
@@ -169,7 +169,7 @@ class Netlink:
         while True:
             try:
                 data = self._socket.recv(_RECEIVE_BYTES)
-            except TimeoutError as exc:
+            except socket.timeout as exc:
                 raise LabError("netlink: the kernel does not answer") from exc
             offset = 0
             while offset + 16 <= len(data):

@@ -151,7 +151,8 @@ def flags_number(names: t.FrozenSet[str]) -> int:
 
 def is_naturally_invalid(packet: LabPacket) -> bool:
     """Whether a well-formed packet of an unknown flow is invalid to the kernel: TCP that neither
-    begins nor goes on with a connection, ICMP that is no request."""
+    begins nor goes on with a connection, ICMP that is no request.
+    """
     if packet.protocol == TCP:
         core = packet.tcp_flags - _FLAGS_WITHOUT_MEANING
         return core not in _SANE_FLAGS or "rst" in core or "fin" in core or core == {"syn", "ack"}
@@ -252,13 +253,9 @@ def _why_field(packet: LabPacket) -> t.Optional[str]:
 
 
 def _why_state(packet: LabPacket) -> t.Optional[str]:
-    check = {
-        "new": _why_new,
-        "established": _why_established,
-        "related": _why_related,
-        "invalid": _why_invalid,
-        "untracked": lambda _packet: None,
-    }.get(packet.state)
+    if packet.state == "untracked":
+        return None
+    check = _STATE_CHECKS.get(packet.state)
     if check is None:
         return "state %r is none" % packet.state
     if packet.is_tracked:
@@ -336,3 +333,11 @@ def _why_invalid(packet: LabPacket) -> t.Optional[str]:
     if is_naturally_invalid(packet) or packet.protocol in (TCP, UDP, UDPLITE, SCTP, GRE) or packet.is_icmp:
         return None
     return "the kernel takes no packet of protocol %d for invalid" % packet.protocol
+
+
+_STATE_CHECKS: t.Mapping[str, t.Callable[[LabPacket], t.Optional[str]]] = {
+    "new": _why_new,
+    "established": _why_established,
+    "related": _why_related,
+    "invalid": _why_invalid,
+}

@@ -52,8 +52,9 @@ def is_privileged() -> bool:
 def why_unavailable() -> t.Optional[str]:
     """The reason why no lab can be built here, None where one can."""
     for tool in ("unshare", "nsenter", "ip", "nft"):
-        if _failure([tool, "--version"]) is not None and _failure([tool, "-V"]) is not None:
-            return "%r cannot be run (packages: util-linux, iproute2, nftables)" % tool
+        problem = _failure([tool, "-V"])
+        if problem is not None:
+            return "%s cannot be run (packages: util-linux, iproute2, nftables): %s" % (tool, problem)
     if is_privileged():
         return None
     failure = _failure([*_UNSHARE_USER, *_UNSHARE_NETWORK, "true"])
@@ -114,7 +115,8 @@ def ensure_privileges() -> None:
             return
     sys.stdout.flush()
     sys.stderr.flush()
-    _execute([sys.executable, *sys.orig_argv[1:]])
+    # Python 3.9 does not keep the interpreter's own options.
+    _execute([sys.executable, *getattr(sys, "orig_argv", ["", *sys.argv])[1:]])
 
 
 def _execute(command: t.Sequence[str]) -> t.NoReturn:

@@ -17,7 +17,7 @@ import sys
 import typing as t
 
 _SIZE = 65536
-_BACKLOG = 128
+_BACKLOG = 1024
 
 
 def _listen(kind: str, port: int) -> socket.socket:

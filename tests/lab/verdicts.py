@@ -27,20 +27,12 @@ import struct
 import types
 import typing as t
 
-from . import conntrack, frames, nftables, packets
+from . import chains, conntrack, frames, nftables, packets
 from .namespaces import Lab, LabError
 from .netlink import Netlink
 from .packets import LabPacket
 
 ACCEPT, DROP, REJECT = "accept", "drop", "reject"
-
-_TABLE = "lab_verdicts"
-
-#: Ranges of packet numbers: tracked; tracked and refused by the lab, so that the kernel sends a reset;
-#: not tracked; marks in the order of arrival.
-_TRACKED, _RESET, _UNTRACKED, _FENCES = (1, 32768), (32768, 49152), (49152, 65000), (65000, 65536)
-
-_SETS = ("early", "reply", "late", "answered")
 
 # NF_CT_STATE_BIT and friends, as `ct state` loads them.
 _STATE_BITS = {"invalid": 1, "established": 2, "related": 4, "new": 8, "untracked": 64}
@@ -49,6 +41,9 @@ _STATE_NAMES = {bits: name for name, bits in _STATE_BITS.items()}
 #: How often what did not arrive is sent again: the kernel drops frames when others keep it busy.
 _ATTEMPTS = 5
 _FENCE_ATTEMPTS = 2000
+
+#: Each attempt has a fence of its own on each interface.
+_MOST_INTERFACES = (chains.FENCES[1] - chains.FENCES[0]) // _ATTEMPTS - 1
 
 _SETTINGS: t.Mapping[str, t.Union[int, str]] = {
     # Any source and any destination is fine on any interface.
@@ -75,136 +70,6 @@ _TRACKING_SETTINGS: t.Mapping[str, int] = {
     "net/netfilter/nf_conntrack_tcp_loose": 1,
 }
 
-_CHAINS = """
-table inet %(table)s {
-  set early {
-    typeof ip id . ct state . meta iif
-    size 65535
-    flags dynamic
-  }
-  set reply {
-    typeof ip id
-    size 65535
-    flags dynamic
-  }
-  set late {
-    typeof ip id
-    size 65535
-    flags dynamic
-  }
-  set answered {
-    typeof ip id
-    size 65535
-    flags dynamic
-  }
-  counter early { }
-  counter late { }
-  counter answered { }
-  counter foreign { }
-
-  chain track {
-    meta nfproto ipv4 ip id >= %(untracked)d notrack return
-    meta nfproto ipv6 @nh,16,16 >= %(untracked)d notrack return
-    meta nfproto ipv4 ip id > 0 ct zone set ip id
-    meta nfproto ipv6 @nh,16,16 > 0 ct zone set @nh,16,16
-  }
-  chain note_reset {
-    tcp flags & ack == ack @th,80,16 >= %(reset)d @th,80,16 < %(untracked)d goto note_reset_early_ack
-    tcp flags & ack == 0 @th,48,16 >= %(reset)d @th,48,16 < %(untracked)d goto note_reset_early
-    counter name answered
-    tcp flags & ack == ack add @answered { @th,80,16 } drop
-    add @answered { @th,48,16 } drop
-  }
-  chain note_reset_early_ack {
-    counter name early
-    add @early { @th,80,16 . ct state . meta oif }
-    ct direction reply add @reply { @th,80,16 }
-  }
-  chain note_reset_early {
-    counter name early
-    add @early { @th,48,16 . ct state . meta oif }
-    ct direction reply add @reply { @th,48,16 }
-  }
-  chain note_error4 {
-    counter name answered
-    @th,96,16 > 0 add @answered { @th,96,16 } drop
-    @th,328,8 & 16 == 16 add @answered { @th,304,16 } drop
-    add @answered { @th,272,16 } drop
-  }
-  chain note_error6 {
-    counter name answered
-    @th,80,16 > 0 add @answered { @th,80,16 } drop
-    @th,488,8 & 16 == 16 add @answered { @th,464,16 } drop
-    add @answered { @th,432,16 } drop
-  }
-
-  chain prerouting_raw {
-    type filter hook prerouting priority -450; policy accept;
-%(arrival_marks)s
-    jump track
-  }
-  chain prerouting_early {
-    type filter hook prerouting priority -190; policy accept;
-    meta nfproto ipv4 ip id >= %(fences)d add @early { ip id . ct state . meta iif } drop
-    meta nfproto ipv6 @nh,16,16 >= %(fences)d add @early { @nh,16,16 . ct state . meta iif } drop
-    meta nfproto ipv4 ip id 0 counter name foreign drop
-    meta nfproto ipv6 @nh,16,16 0 counter name foreign drop
-    meta nfproto ipv4 ip id >= %(reset)d ip id < %(untracked)d accept
-    meta nfproto ipv6 @nh,16,16 >= %(reset)d @nh,16,16 < %(untracked)d accept
-    counter name early
-    meta nfproto ipv4 add @early { ip id . ct state . meta iif }
-    meta nfproto ipv6 add @early { @nh,16,16 . ct state . meta iif }
-    meta nfproto ipv4 ct direction reply add @reply { ip id }
-    meta nfproto ipv6 ct direction reply add @reply { @nh,16,16 }
-  }
-  chain input_refuse {
-    type filter hook input priority -400; policy accept;
-    meta nfproto ipv4 ip id >= %(reset)d ip id < %(untracked)d jump refuse
-    meta nfproto ipv6 @nh,16,16 >= %(reset)d @nh,16,16 < %(untracked)d jump refuse
-    meta mark set 0
-  }
-  chain refuse {
-%(answer_marks)s
-    meta l4proto tcp reject with tcp reset
-  }
-  chain input_late {
-    type filter hook input priority 900; policy accept;
-    counter name late
-    meta nfproto ipv4 add @late { ip id } drop
-    add @late { @nh,16,16 } drop
-  }
-
-  chain output_raw {
-    type filter hook output priority -450; policy accept;
-    meta mark set 0
-    meta skuid >= 0 jump track
-  }
-  chain output_early {
-    type filter hook output priority -190; policy accept;
-    meta skuid >= 0 goto output_note
-    meta l4proto tcp tcp flags & rst == rst goto note_reset
-    meta nfproto ipv4 icmp type destination-unreachable goto note_error4
-    meta nfproto ipv6 icmpv6 type destination-unreachable goto note_error6
-    counter name foreign drop
-  }
-  chain output_note {
-    counter name early
-    meta nfproto ipv4 add @early { ip id . ct state . meta oif }
-    meta nfproto ipv6 add @early { @nh,16,16 . ct state . meta oif }
-    meta nfproto ipv4 ct direction reply add @reply { ip id }
-    meta nfproto ipv6 ct direction reply add @reply { @nh,16,16 }
-  }
-  chain output_late {
-    type filter hook output priority 900; policy accept;
-    counter name late
-    meta skuid >= 0 meta nfproto ipv4 add @late { ip id } drop
-    meta skuid >= 0 add @late { @nh,16,16 } drop
-    tcp flags & ack == ack add @late { @th,80,16 } drop
-    add @late { @th,48,16 } drop
-  }
-}
-"""
-
 
 class _Sent(t.NamedTuple):
     """A packet of the batch: its place in the caller's list, and its octets from the IP header on."""
@@ -226,8 +91,8 @@ class VerdictLab:
 
     def __init__(self, interfaces: t.Sequence[str]) -> None:
         names = [name for name in interfaces if name != "lo"]
-        if len(set(names)) != len(names) or not names or len(names) > 200:
-            raise ValueError("1 to 200 different interfaces are needed")
+        if len(set(names)) != len(names) or not names or len(names) > _MOST_INTERFACES:
+            raise ValueError("1 to %d different interfaces are needed" % _MOST_INTERFACES)
         self._names = [*names, "lo"]
         self._lab = Lab()
         self._open: t.List[t.Union[socket.socket, Netlink]] = []
@@ -265,13 +130,41 @@ class VerdictLab:
             self.host.sysctl(name, value)
         self._connect()
         self._route()
-        self._load_chains()
+        self.host.nft(chains.text(self._names))
         for name, value in _TRACKING_SETTINGS.items():
             self.host.sysctl(name, value)
         self._netlink = Netlink(self.host)
         self._open.append(self._netlink)
         self._indexes = {name: self.host.call(socket.if_nametoindex, name) for name in self._names}
         self._open_sockets()
+        self._last_tracked = self._host_limit()
+        self._zone_of = self._choose_zones()
+
+    def _host_limit(self) -> int:
+        """The number after the last tracked one of a batch: a small machine tracks few connections."""
+        with open("/proc/sys/net/netfilter/nf_conntrack_max", encoding="ascii") as handle:
+            limit = int(handle.read())
+        # A packet has two entries at most, and the table belongs to the whole machine.
+        return min(chains.TRACKED[1], 1 + max(1, limit // 4)) if limit else chains.TRACKED[1]
+
+    def _choose_zones(self) -> t.Callable[[int], int]:
+        """Which zone ``ct zone set`` makes of a packet's number: it depends on whether nft turns it from
+        network order, which it has not always done.
+
+        Raises:
+            LabError: Neither way does an established flow look like one.
+        """
+        private = 0xC0000200
+        packet = LabPacket("ingress", self._names[0], 4, packets.UDP, private, private + 1, 1, 2, state="established")
+        for choice in (conntrack.swapped, int):
+            self._zone_of = choice
+            try:
+                self.verdicts([packet])
+            except LabError as exc:
+                problem = exc
+            else:
+                return choice
+        raise problem
 
     def _connect(self) -> None:
         for number, name in enumerate(self._names[:-1]):
@@ -295,7 +188,7 @@ class VerdictLab:
         for family in ("-4", "-6"):
             lines = []
             for number, name in enumerate(self._names):
-                arrival, answer = _marks(number)
+                arrival, answer = chains.marks(number)
                 # IPv6 makes other routes by lo unreachable ones.
                 departure = "local default" if name == "lo" else "default"
                 lines += [
@@ -308,24 +201,6 @@ class VerdictLab:
             # The local table, asked first, would keep multicast to itself.
             lines += ["rule add priority 20 lookup local", "rule delete priority 0"]
             self.host.ip(*lines, family=family)
-
-    def _load_chains(self) -> None:
-        arrivals, answers = [], []
-        for number, name in enumerate(self._names):
-            arrival, answer = _marks(number)
-            arrivals.append('    iifname "%s" meta mark set %d' % (name, arrival))
-            answers.append('    iifname "%s" meta mark set %d' % (name, answer))
-        self.host.nft(
-            _CHAINS
-            % {
-                "table": _TABLE,
-                "reset": _RESET[0],
-                "untracked": _UNTRACKED[0],
-                "fences": _FENCES[0],
-                "arrival_marks": "\n".join(arrivals),
-                "answer_marks": "\n".join(answers),
-            }
-        )
 
     def _open_sockets(self) -> None:
         self._frame_sockets: t.Dict[str, socket.socket] = {}
@@ -394,38 +269,38 @@ class VerdictLab:
     def _batches(self, everything: t.Sequence[LabPacket]) -> t.Iterator[t.Dict[int, _Sent]]:
         """Packets by number, as many as there are numbers of the kinds that they need."""
         batch: t.Dict[int, _Sent] = {}
-        free = {first: first for first, _last in (_TRACKED, _RESET, _UNTRACKED)}
+        free = {first: first for first, _last in (chains.TRACKED, chains.RESET, chains.UNTRACKED)}
         for position, packet in enumerate(everything):
             if packet.is_kernel_reset:
-                kind = _RESET
+                kind = chains.RESET
             else:
-                kind = _UNTRACKED if packet.state == "untracked" else _TRACKED
+                kind = chains.UNTRACKED if packet.state == "untracked" else chains.TRACKED
             number = free[kind[0]]
-            if number == kind[1]:
+            if number == min(kind[1], kind[0] - 1 + self._last_tracked):
                 yield batch
                 batch = {}
                 free = {first: first for first in free}
                 number = kind[0]
             free[kind[0]] = number + 1
-            make = frames.reset_trigger if kind is _RESET else frames.internet_packet
+            make = frames.reset_trigger if kind is chains.RESET else frames.internet_packet
             batch[number] = _Sent(position, packet, make(packet, number))
         if batch:
             yield batch
 
     def _decide(self, batch: t.Mapping[int, _Sent], found: t.List[str]) -> None:
-        self._netlink.batch(nftables.SUBSYSTEM, nftables.empty_sets(_TABLE, _SETS))
+        self._netlink.batch(nftables.SUBSYSTEM, nftables.empty_sets(chains.TABLE, chains.SETS))
         self._netlink.send([conntrack.flush()])
         self._netlink.send(
             [
                 request
                 for number, sent in batch.items()
-                for request in conntrack.entries(sent.packet, number, conntrack.zone_of(number))
+                for request in conntrack.entries(sent.packet, number, self._zone_of(number))
             ]
         )
-        before = nftables.counters(self._netlink, _TABLE)
+        before = nftables.counters(self._netlink, chains.TABLE)
         early = self._send(batch)
         self._check_early(batch, early)
-        after = nftables.counters(self._netlink, _TABLE)
+        after = nftables.counters(self._netlink, chains.TABLE)
         late = self._noted("late", after["late"][0] - before["late"][0])
         answered = self._noted("answered", after["answered"][0] - before["answered"][0])
         both = late & answered
@@ -446,13 +321,17 @@ class VerdictLab:
         try:
             for attempt in range(_ATTEMPTS):
                 self._send_once(missing)
-                early = self._await_fences(attempt, {self._names[0], *(one.packet.interface for one in missing.values())})
+                early = self._await_fences(
+                    attempt, {self._names[0], *(one.packet.interface for one in missing.values())}
+                )
                 missing = {number: one for number, one in batch.items() if number not in early}
                 if not missing:
                     return early
         finally:
             os.sched_setaffinity(0, allowed)
-        raise LabError("the kernel never saw %d packets, such as %r" % (len(missing), next(iter(missing.values())).packet))
+        raise LabError(
+            "the kernel never saw %d packets, such as %r" % (len(missing), next(iter(missing.values())).packet)
+        )
 
     def _send_once(self, batch: t.Mapping[int, _Sent]) -> None:
         frame_sockets, headers, raw_sockets = self._frame_sockets, self._frame_headers, self._raw_sockets
@@ -480,18 +359,18 @@ class VerdictLab:
         """Waits until the kernel has handled everything sent before, and returns what it noted early."""
         fences = {}
         for index, name in enumerate(sorted(interfaces)):
-            number = _FENCES[0] + attempt * len(interfaces) + index
+            number = chains.FENCES[0] + attempt * len(interfaces) + index
             fences[number] = name
             self._frame_sockets[name].send(self._frame_headers[name, 4] + frames.fence(4, number))
         for _attempt in range(_FENCE_ATTEMPTS):
-            noted = nftables.elements(self._netlink, _TABLE, "early", 12)
+            noted = nftables.elements(self._netlink, chains.TABLE, "early", 12)
             early = {key[0] << 8 | key[1]: key[4:] for key in noted}
             if all(number in early for number in fences):
-                return {number: seen for number, seen in early.items() if number < _FENCES[0]}
+                return {number: seen for number, seen in early.items() if number < chains.FENCES[0]}
         raise LabError("the kernel handles no frames")
 
     def _check_early(self, batch: t.Mapping[int, _Sent], early: t.Mapping[int, bytes]) -> None:
-        noted = nftables.elements(self._netlink, _TABLE, "reply", 2)
+        noted = nftables.elements(self._netlink, chains.TABLE, "reply", 2)
         reply = {key[0] << 8 | key[1] for key in noted}
         for number, seen in early.items():
             if number not in batch:
@@ -509,7 +388,7 @@ class VerdictLab:
 
     def _noted(self, name: str, expected: int) -> t.Set[int]:
         """The numbers in one of the lab's sets, of which the lab counted ``expected``."""
-        numbers = {key[0] << 8 | key[1] for key in nftables.elements(self._netlink, _TABLE, name, 2)}
+        numbers = {key[0] << 8 | key[1] for key in nftables.elements(self._netlink, chains.TABLE, name, 2)}
         if len(numbers) != expected:
             raise LabError("%d packets were noted as %s, of %d" % (len(numbers), name, expected))
         return numbers
@@ -517,8 +396,3 @@ class VerdictLab:
 
 def _hardware_address(number: int) -> str:
     return "02:00:00:00:00:%02x" % (number + 1)
-
-
-def _marks(number: int) -> t.Tuple[int, int]:
-    """An interface's marks, which are its routing tables as well: of what arrives, and of the lab's resets."""
-    return 1000 + number, 2000 + number

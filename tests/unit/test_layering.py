@@ -13,9 +13,8 @@ import typing as t
 
 import pytest
 
-pytestmark = pytest.mark.skipif(
-    sys.version_info < (3, 10), reason="Python 3.9 has no list of its standard library; newer ones check the same files"
-)
+if sys.version_info < (3, 10):
+    pytest.skip("Python 3.9 cannot list its standard library; newer ones check the same files", allow_module_level=True)
 
 CHECKOUT = pathlib.Path(__file__).resolve().parents[2]
 PLUGINS = CHECKOUT / "plugins"

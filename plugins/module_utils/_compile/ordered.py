@@ -131,7 +131,7 @@ def _default_rules(chain: LoweredChain, program: LoweredProgram) -> t.Iterator[T
 
 
 def _rule_rules(rule: LoweredRule, sets: t.Dict[str, NamedSet]) -> t.Iterator[TableRule]:
-    comment = "%s: %s" % (rule.origin, rule.description) if rule.description else str(rule.origin)
+    comment = "%s: %s" % (rule.origin, rule.description) if rule.description.strip() else str(rule.origin)
     for box in rule.boxes:
         for part, verdict in _verdicts(rule, box):
             statements: t.Tuple[Statement, ...] = (Verdict(verdict),)

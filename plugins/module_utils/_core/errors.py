@@ -57,13 +57,13 @@ class Path:
 
     __slots__ = ("_key", "_parent")
 
-    def __init__(self, key: t.Union[str, int], parent: t.Optional[Path] = None) -> None:
+    def __init__(self, key: object, parent: t.Optional[Path] = None) -> None:
         self._key = key
         self._parent = parent
 
     def __truediv__(self, key: object) -> Path:
         """The place one step further in. A key that is no string or position is shown by its text."""
-        return Path(key if isinstance(key, (str, int)) else show(key), self)
+        return Path(key, self)
 
     def __str__(self) -> str:
         steps: t.List[str] = []
@@ -78,7 +78,7 @@ class Path:
         if isinstance(key, int):
             # Positions are small; a number of any size can be the key of a mapping.
             return "[%s]" % (key if not isinstance(key, bool) and abs(key) < 10**30 else show(key))
-        if len(key) <= _LONGEST_STEP and _PLAIN_KEY.fullmatch(key):
+        if isinstance(key, str) and len(key) <= _LONGEST_STEP and _PLAIN_KEY.fullmatch(key):
             return key if self._parent is None else ".%s" % key
         return show(key) if self._parent is None else "[%s]" % show(key)
 
@@ -132,4 +132,5 @@ class Problems:
         PolicyError: At least one error was collected.
         """
         if self.errors:
-            raise PolicyError(self.errors)
+            # What is wrong in one way for two reasons is said once.
+            raise PolicyError(dict.fromkeys(self.errors))

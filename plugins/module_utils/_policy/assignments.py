@@ -12,7 +12,7 @@ import typing as t
 
 from .._core.errors import Path, Problems, show
 from .definitions import variables_named
-from .reading import check_keys, read_name
+from .reading import as_number, check_keys, read_name
 from .rules import read_policy_names
 
 #: Order of an assignment that names none.
@@ -60,10 +60,15 @@ def _read_item(item: object, place: Path, problems: Problems) -> t.Optional[t.Tu
             return None
         given = item.get("order")
         if given is not None:
-            if isinstance(given, bool) or not isinstance(given, int) or given not in _ORDERS:
-                problems.error(place / "order", "order", "%s is not a whole number that orders policies" % show(given))
+            number = as_number(given, _ORDERS)
+            if number is None:
+                problems.error(
+                    place / "order",
+                    "order",
+                    "%s is not a whole number from %d to %d" % (show(given), _ORDERS[0], _ORDERS[-1]),
+                )
                 return None
-            order = given
+            order = number
         item, place = item["policy"], place / "policy"
     name = read_name(item, place, problems, "policy")
     return None if name is None else (name, order)

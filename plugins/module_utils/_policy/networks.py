@@ -83,7 +83,9 @@ class Networks:
             self._problems.error(definition.place, "name", "'%s' reads as an address; give the network a name" % name)
         elif name.lower() == "any":
             self._problems.error(
-                definition.place, "name", "'any' cannot be a network; a rule without sources or destinations means any"
+                definition.place,
+                "name",
+                "'%s' cannot be a network; a rule without sources or destinations means any" % name,
             )
 
     def _resolve(self, item: object, place: Path) -> _Ranges:
@@ -178,18 +180,18 @@ class Networks:
         if isinstance(addresses, str):
             addresses = [addresses]
         if not isinstance(addresses, (list, tuple)):
-            self._problems.error(place, "type", "the addresses of the group '%s' are not a list" % name)
+            self._problems.error(place, "group", "the addresses of the group '%s' are not a list" % name)
             return ()
         ranges: t.List[AddressRange] = []
         for item in addresses:
             try:
                 one = parse_range(item) if isinstance(item, str) else None
             except AddressError as exc:
-                self._problems.error(place, "address", "%s of a member of the group '%s': %s" % (show(item), name, exc))
+                self._problems.error(place, "group", "%s of a member of the group '%s': %s" % (show(item), name, exc))
                 continue
             if one is None:
                 self._problems.error(
-                    place, "address", "%s of a member of the group '%s' is not an address" % (show(item), name)
+                    place, "group", "%s of a member of the group '%s' is not an address" % (show(item), name)
                 )
             else:
                 ranges.append(one)

@@ -98,7 +98,7 @@ def parse_firewall(
         safeguards=safeguards,
         log_dropped=read_log_dropped(variables.get("firewall_log_dropped"), problems),
         effective_rules=reader.effective_rules,
-        warnings=tuple(problems.warnings),
+        warnings=tuple(dict.fromkeys(problems.warnings)),
     )
     if profile.most_rules is not None and reader.effective_rules > profile.most_rules:
         problems.error(

@@ -110,7 +110,7 @@ def refusals(profile: Profile, rule: Rule, written: t.Sequence[WrittenTraffic]) 
 
 
 def _traffic_refusals(profile: Profile, written: WrittenTraffic) -> t.Iterator[Refusal]:
-    known = ", ".join(_PROTOCOL_NAMES[number] for number in sorted(profile.protocols or ()))
+    known = ", ".join(name for number, name in _PROTOCOL_NAMES.items() if number in (profile.protocols or ()))
     if written.protocols is None:
         if not profile.any_protocol:
             yield "protocol", "the profile %s needs one protocol in each rule: %s" % (profile.name, known)
@@ -123,10 +123,11 @@ def _traffic_refusals(profile: Profile, written: WrittenTraffic) -> t.Iterator[R
         yield "source_ports", "the profile %s has no source ports" % profile.name
     for key, count in (("source_ports", written.source_ports), ("destination_ports", written.destination_ports)):
         if profile.most_ports is not None and count > profile.most_ports:
-            yield (
-                key,
-                "the profile %s takes at most %d port or range in a rule, here are %d; write more rules"
-                % (profile.name, profile.most_ports, count),
+            most = "one port or range" if profile.most_ports == 1 else "%d ports or ranges" % profile.most_ports
+            yield key, "the profile %s takes at most %s in a rule, here are %d; write more rules" % (
+                profile.name,
+                most,
+                count,
             )
     if written.icmp_types and not profile.icmp_types:
         yield "icmp_types", "the profile %s cannot tell ICMP types apart" % profile.name

@@ -23,6 +23,7 @@ NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,62}", re.ASCII)
 #: nft counts the asterisk of a prefix among the 15.
 INTERFACE = re.compile(r"[A-Za-z0-9_.:@+-]{1,15}|[A-Za-z0-9_.:@+-]{1,14}\*", re.ASCII)
 
+_NUMBER = re.compile(r"0|-?[1-9][0-9]{0,9}", re.ASCII)
 _TRUE = ("true", "yes", "on")
 _FALSE = ("false", "no", "off")
 
@@ -33,8 +34,9 @@ def suggestion(name: object, known: t.Iterable[str]) -> str:
     """``; did you mean 'x'?`` where a known name is near, else nothing."""
     if not isinstance(name, str) or len(name) > 80:
         return ""
-    near = difflib.get_close_matches(name, list(known), n=1, cutoff=0.7)
-    return "; did you mean '%s'?" % near[0] if near else ""
+    by_lower = {one.lower(): one for one in known}
+    near = difflib.get_close_matches(name.lower(), list(by_lower), n=1, cutoff=0.7)
+    return "; did you mean '%s'?" % by_lower[near[0]] if near else ""
 
 
 def read_mapping(value: object, place: Path, problems: Problems, what: str) -> t.Optional[t.Mapping[object, object]]:
@@ -68,7 +70,7 @@ def read_list(value: object, place: Path, problems: Problems, what: str) -> t.Op
             return None
         return [(place / index, item) for index, item in enumerate(value)]
     if isinstance(value, dict):
-        problems.error(place, "type", "a mapping is not a list of %s" % what)
+        problems.error(place, "type", "a mapping stands where a value or a list belongs")
         return None
     return [(place, value)]
 
@@ -105,6 +107,15 @@ def as_boolean(value: object) -> t.Optional[bool]:
     return None
 
 
+def as_number(value: object, allowed: range) -> t.Optional[int]:
+    """A whole number of a range, or None where the value is none. Texts such as "10" come from inventories."""
+    if isinstance(value, str) and _NUMBER.fullmatch(value):
+        value = int(value)
+    if isinstance(value, bool) or not isinstance(value, int) or value not in allowed:
+        return None
+    return int(value)
+
+
 def read_boolean(value: object, place: Path, problems: Problems, default: bool) -> bool:
     """A boolean; null means the default."""
     if value is None:
@@ -121,6 +132,9 @@ def read_name(value: object, place: Path, problems: Problems, what: str) -> t.Op
     if isinstance(value, str) and NAME.fullmatch(value):
         # str() turns a subclass that a template engine made into the plain type.
         return str(value)
+    if isinstance(value, (bool, int, float)):
+        problems.error(place, "name", "%s is read as a number or a boolean; put the name in quotes" % show(value))
+        return None
     problems.error(
         place,
         "name",

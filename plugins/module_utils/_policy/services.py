@@ -74,7 +74,9 @@ class Services:
         if isinstance(value, dict):
             value = [value]
         if not isinstance(value, (list, tuple)) or not value:
-            self._problems.error(definition.place, "type", "a service is a list of at least one of %s" % _ENTRY_FORM)
+            self._problems.error(
+                definition.place, "type", "a service is a list of at least one entry: %s" % _ENTRY_FORM
+            )
             return ()
         return self._read_entries(value, definition.place)
 

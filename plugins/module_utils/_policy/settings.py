@@ -17,7 +17,7 @@ from .._core.ports import PortError, parse_ports
 from .model import Action, LogDropped, Safeguard, Safeguards
 from .networks import Networks
 from .profiles import PROFILES, Profile
-from .reading import INTERFACE, as_boolean, check_keys, read_list, read_mapping, suggestion
+from .reading import INTERFACE, as_boolean, as_number, check_keys, read_list, read_mapping, suggestion
 
 #: Interfaces that container and virtual machine managers make; filtering them would cut what they carry.
 INTERFACES_IGNORED = (
@@ -37,7 +37,7 @@ _LIMIT = re.compile(r"([1-9][0-9]{0,5})/(second|minute|hour|day)", re.ASCII | re
 #: Printable ASCII but for what nft(8) reads inside a quoted string: quotes, backslashes, and the
 #: dollar sign, with which the prefix of a log statement names a variable.
 _LOG_PREFIX = re.compile(r"[ !#%-\[\]-~]{0,64}", re.ASCII)
-_HIGHEST_GROUP = 65535
+_GROUPS = range(65536)
 _SAFEGUARDS = ("dns", "ntp", "dhcp", "ssh")
 
 
@@ -139,10 +139,10 @@ def _read_prefix(value: object, place: Path, problems: Problems) -> str:
 def _read_group(value: object, place: Path, problems: Problems) -> t.Optional[int]:
     if value is None:
         return None
-    if isinstance(value, int) and not isinstance(value, bool) and 0 <= value <= _HIGHEST_GROUP:
-        return int(value)
-    problems.error(place, "group", "%s is not an nflog group (0-65535)" % show(value))
-    return None
+    group = as_number(value, _GROUPS)
+    if group is None:
+        problems.error(place, "group", "%s is not an nflog group (0-65535)" % show(value))
+    return group
 
 
 def read_safeguards(value: object, networks: Networks, problems: Problems) -> Safeguards:

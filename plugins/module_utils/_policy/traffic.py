@@ -29,7 +29,8 @@ PROTOCOL_FAMILY = {ICMP: 4, ICMPV6: 6}
 
 _TYPE_NAMES = {ICMP: ICMP_TYPES, ICMPV6: ICMPV6_TYPES}
 _PORT_NAMES = "tcp, udp, sctp, dccp or udplite"
-_NUMBER = re.compile(r"[0-9]{1,3}", re.ASCII)
+#: Without leading zeros, which make a number octal elsewhere.
+_NUMBER = re.compile(r"0|[1-9][0-9]{0,2}", re.ASCII)
 _HIGHEST_BYTE = 255
 
 TRAFFIC_KEYS = ("protocol", "source_ports", "destination_ports", "icmp_types")
