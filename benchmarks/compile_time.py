@@ -22,9 +22,14 @@ from ansible_collections.palisade.nftables.plugins.module_utils._nft.text import
 from ansible_collections.palisade.nftables.plugins.module_utils._policy.parse import parse_firewall
 from ansible_collections.palisade.nftables.plugins.module_utils._policy.program import build_program
 
+from .figures import Figure, Outcome, Say
 from .policies import policy_of
 
 SIZES = (500, 10000)
+
+#: The most milliseconds and MiB that a compilation of that size may take.
+_AIMS: t.Mapping[int, t.Tuple[float, t.Optional[float]]] = {500: (50, None), 10000: (3000, 300)}
+
 _RUNS = 5
 
 
@@ -68,11 +73,13 @@ def measure(rules: int) -> Measured:
     return next(run for run in runs if run.total == median)
 
 
-def report() -> t.List[str]:
-    """The table of this benchmark."""
+def measure_all(say: Say) -> Outcome:
+    """Every size."""
     lines = ["| rules | total | parse | compile | text | peak memory | text size |", "|---|---|---|---|---|---|---|"]
+    figures = []
     for rules in SIZES:
         run = measure(rules)
+        say("  %d rules: %.0f ms" % (rules, run.total * 1000))
         lines.append(
             "| %d | %.0f ms | %.0f ms | %.0f ms | %.0f ms | %.0f MiB | %.0f kB |"
             % (
@@ -85,7 +92,11 @@ def report() -> t.List[str]:
                 run.size / 1000,
             )
         )
-    return lines
+        milliseconds, mebibytes = _AIMS[rules]
+        figures.append(Figure("compile %d rules" % rules, run.total * 1000, "ms", milliseconds, "%.0f"))
+        if mebibytes is not None:
+            figures.append(Figure("compile %d rules: peak memory" % rules, run.memory, "MiB", mebibytes, "%.0f"))
+    return Outcome(lines, figures)
 
 
 if __name__ == "__main__":

@@ -125,38 +125,54 @@ def _given(key: str) -> Schema:
     return {"required": [key], "properties": {key: {"not": _NULL}}}
 
 
-def _traffic_conditions() -> t.List[Schema]:
+def _types(name: str) -> Schema:
+    return {"properties": {"icmp_types": _one_or_more(_ref(name))}}
+
+
+def _protocols(name: str) -> Schema:
+    return {"properties": {"protocol": _one_or_more(_ref(name))}}
+
+
+def _traffic_definitions() -> t.Dict[str, Schema]:
     """Which keys of traffic go with which protocols."""
-    icmp, icmpv6 = _protocol_forms([ICMP]), _protocol_forms([ICMPV6])
-    only_icmp = {"properties": {"protocol": _one_or_more(icmp)}}
-    only_icmpv6 = {"properties": {"protocol": _one_or_more(icmpv6)}}
-
-    def types(schema: Schema) -> Schema:
-        return {"properties": {"icmp_types": _one_or_more(schema)}}
-
-    return [
-        {
-            "if": {"anyOf": [_given("source_ports"), _given("destination_ports")]},
-            "then": {
-                "required": ["protocol"],
-                "properties": {"protocol": _one_or_more(_protocol_forms(PORT_PROTOCOLS))},
+    ports = {"anyOf": [_given("source_ports"), _given("destination_ports")]}
+    by_protocol = {
+        "if": _protocols("icmp"),
+        "then": _types("icmp_type"),
+        "else": {"if": _protocols("icmpv6"), "then": _types("icmpv6_type"), "else": _types("icmp_type_of_both")},
+    }
+    return {
+        "protocol_with_ports": _described(
+            "Protocol with ports", "Only some protocols have ports.", _protocol_forms(PORT_PROTOCOLS)
+        ),
+        "icmp": _described("ICMP", "ICMP of IPv4.", _protocol_forms([ICMP])),
+        "icmpv6": _described("ICMPv6", "ICMP of IPv6.", _protocol_forms([ICMPV6])),
+        "either_icmp": {"anyOf": [_ref("icmp"), _ref("icmpv6")]},
+        "icmp_type": _described(
+            "ICMP type", "A name, or a number from 0 to 255.", _type_forms(ICMP_TYPES, numbers=True)
+        ),
+        "icmpv6_type": _described(
+            "ICMPv6 type", "A name, or a number from 0 to 255.", _type_forms(ICMPV6_TYPES, numbers=True)
+        ),
+        "icmp_type_of_both": _described(
+            "Type of ICMP and ICMPv6",
+            "A name that both have; numbers mean different things to them.",
+            _type_forms(set(ICMP_TYPES) & set(ICMPV6_TYPES), numbers=False),
+        ),
+        "traffic": _described(
+            "Traffic",
+            "Ports need protocols that have ports; ICMP types need icmp or icmpv6.",
+            {
+                "allOf": [
+                    {"if": ports, "then": {"required": ["protocol"], **_protocols("protocol_with_ports")}},
+                    {
+                        "if": _given("icmp_types"),
+                        "then": {"required": ["protocol"], **_protocols("either_icmp"), **by_protocol},
+                    },
+                ]
             },
-        },
-        {
-            "if": _given("icmp_types"),
-            "then": {
-                "required": ["protocol"],
-                "properties": {"protocol": _one_or_more(_protocol_forms([ICMP, ICMPV6]))},
-                "if": only_icmp,
-                "then": types(_type_forms(ICMP_TYPES, numbers=True)),
-                "else": {
-                    "if": only_icmpv6,
-                    "then": types(_type_forms(ICMPV6_TYPES, numbers=True)),
-                    "else": types(_type_forms(set(ICMP_TYPES) & set(ICMPV6_TYPES), numbers=False)),
-                },
-            },
-        },
-    ]
+        ),
+    }
 
 
 def _traffic_properties() -> t.Dict[str, Schema]:
@@ -175,7 +191,7 @@ def _traffic_properties() -> t.Dict[str, Schema]:
         "icmp_types": _described(
             "ICMP types",
             "Names such as echo-request, or numbers, of the protocol of the rule. Absent means any.",
-            _or_null(_one_or_more(_type_forms({**ICMP_TYPES, **ICMPV6_TYPES}, numbers=True))),
+            _or_null(_one_or_more({"anyOf": [_ref("icmp_type"), _ref("icmpv6_type")]})),
         ),
     }
 
@@ -201,7 +217,7 @@ def _rule() -> Schema:
         ["direction", "action"],
     )
     beside = dict.fromkeys(_traffic_properties(), _NULL)
-    schema["allOf"] = [{"if": _given("service"), "then": {"properties": beside}}, *_traffic_conditions()]
+    schema["allOf"] = [{"if": _given("service"), "then": {"properties": beside}}, _ref("traffic")]
     return _described("Rule", "A packet of the direction that meets every condition gets the action.", schema)
 
 
@@ -268,7 +284,7 @@ def _definitions() -> t.Dict[str, Schema]:
     service_entry["properties"]["protocol"] = _described(
         "Protocol", "A protocol, a list of protocols, or any.", _ref("protocols")
     )
-    service_entry["allOf"] = _traffic_conditions()
+    service_entry["allOf"] = [_ref("traffic")]
     name = {"type": "string", "pattern": _NAME}
     order = {
         "anyOf": [
@@ -346,6 +362,7 @@ def _definitions() -> t.Dict[str, Schema]:
                 ]
             },
         ),
+        **_traffic_definitions(),
         "rule": _rule(),
         "policy": _described(
             "Policy",

@@ -35,7 +35,7 @@ def in_namespace(command: t.Sequence[str]) -> t.List[str]:
 def list_loaded(
     nft: NftVersion, texts: t.Mapping[str, str], folder: pathlib.Path, *, times: int = 1, json: bool = False
 ) -> t.Dict[str, str]:
-    """What nft lists of the table after each text was loaded, ``times`` times in a row, by its name.
+    """What nft lists after each text was loaded, ``times`` times in a row, by its name.
 
     Every load is a transaction of its own. Names may hold slashes.
 
@@ -48,7 +48,8 @@ def list_loaded(
         path = folder / ("%s.nft" % name.replace("/", "--"))
         path.write_text(text, encoding="utf-8")
         lines.extend(['include "%s"' % path] * times)
-        lines.append("list table %s" % _TABLE)
+        # Everything in the namespace: a text must not have made anything beside the table.
+        lines.append("list ruleset")
         lines.append("delete table %s" % _TABLE)
         mark = "inet " + _MARK % index
         lines.extend(["add table %s" % mark, "list table %s" % mark, "delete table %s" % mark])

@@ -181,6 +181,17 @@ class Flood:
         }
         return self._counts
 
+    def await_more(self, least: int = 1000) -> None:
+        """Waits until so many more packets of every stream have come: the last change is in use.
+
+        Raises:
+            LabError: A stream has dried up.
+        """
+        before = self._counters()
+        for number, name in enumerate(self._streams, 1):
+            counter = "seen%d" % number
+            self._await_counter(counter, before[counter][0] + least, "the stream %s has dried up" % name)
+
     # The parts
 
     def _start(self) -> None:

@@ -74,10 +74,9 @@ class HostProcess(subprocess.Popen[t.Any]):
 
 def _only_child(pid: int) -> int:
     """The process that ``pid`` started and waits for, 0 where there is none (yet)."""
-    with contextlib.suppress(OSError):
-        for entry in os.scandir("/proc"):
-            if entry.name.isdigit() and _parent(entry.name) == pid:
-                return int(entry.name)
+    for name in os.listdir("/proc"):
+        if name.isdigit() and _parent(name) == pid:
+            return int(name)
     return 0
 
 

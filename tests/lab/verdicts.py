@@ -16,12 +16,15 @@ all. Chains of the lab's own surround the ruleset:
   kernel answers nothing of its own accord, and nothing ever leaves;
 - what the kernel sends to refuse a packet is noted by the number of the refused packet, and ends
   before the ruleset sees it. Only the reset that is itself the packet in question goes through.
+
+So a ruleset under test cannot itself choose what is tracked: `notrack` and `ct zone set` come too late in it.
 """
 
 from __future__ import annotations
 
 import errno
 import os
+import pathlib
 import socket
 import struct
 import types
@@ -138,16 +141,15 @@ class VerdictLab:
         self._indexes = {name: self.host.call(socket.if_nametoindex, name) for name in self._names}
         self._open_sockets()
         self._last_tracked = self._host_limit()
-        self._zone_of = self._choose_zones()
+        self._choose_zones()
 
     def _host_limit(self) -> int:
         """The number after the last tracked one of a batch: a small machine tracks few connections."""
-        with open("/proc/sys/net/netfilter/nf_conntrack_max", encoding="ascii") as handle:
-            limit = int(handle.read())
+        limit = int(self.host.call(pathlib.Path("/proc/sys/net/netfilter/nf_conntrack_max").read_text))
         # A packet has two entries at most, and the table belongs to the whole machine.
         return min(chains.TRACKED[1], 1 + max(1, limit // 4)) if limit else chains.TRACKED[1]
 
-    def _choose_zones(self) -> t.Callable[[int], int]:
+    def _choose_zones(self) -> None:
         """Which zone ``ct zone set`` makes of a packet's number: it depends on whether nft turns it from
         network order, which it has not always done.
 
@@ -156,15 +158,12 @@ class VerdictLab:
         """
         private = 0xC0000200
         packet = LabPacket("ingress", self._names[0], 4, packets.UDP, private, private + 1, 1, 2, state="established")
-        for choice in (conntrack.swapped, int):
-            self._zone_of = choice
-            try:
-                self.verdicts([packet])
-            except LabError as exc:
-                problem = exc
-            else:
-                return choice
-        raise problem
+        self._zone_of: t.Callable[[int], int] = conntrack.swapped
+        try:
+            self.verdicts([packet])
+        except LabError:
+            self._zone_of = int
+            self.verdicts([packet])
 
     def _connect(self) -> None:
         for number, name in enumerate(self._names[:-1]):

@@ -120,5 +120,3 @@ def test_an_nft_that_hangs_is_given_up(tmp_path: pathlib.Path, monkeypatch: pyte
     monkeypatch.setattr(nft_module, "_SECONDS", 0.2)
     with pytest.raises(NftTimeoutError, match="unknown"):
         find_nft(str(tmp_path)).load(TABLE)
-
-

@@ -81,9 +81,7 @@ def kernel(network: Host) -> Kernel:
 
 def with_counts(table: Table) -> str:
     """The first load of a table whose counters have counted."""
-    return re.sub(
-        r"(\tcounter \S+ \{\n)", r"\1\t\tpackets %d bytes 100\n" % _COUNTED, render_load(table)
-    )
+    return re.sub(r"(\tcounter \S+ \{\n)", r"\1\t\tpackets %d bytes 100\n" % _COUNTED, render_load(table))
 
 
 def changed(**variables: t.Any) -> Table:

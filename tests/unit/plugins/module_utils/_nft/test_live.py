@@ -117,9 +117,7 @@ def test_what_is_said_of_the_table_itself_is_kept() -> None:
     assert parse_listing(dormant).declaration == ("flags dormant", 'comment "x"')
 
 
-@pytest.mark.parametrize(
-    "comment", ["x\n\t}\n}\n", "x\n}\n", "x\n\tchain y {\n\t}\n", "x\n\t}\n\n\tchain ingress {\n"]
-)
+@pytest.mark.parametrize("comment", ["x\n\t}\n}\n", "x\n}\n", "x\n\tchain y {\n\t}\n", "x\n\t}\n\n\tchain ingress {\n"])
 def test_line_breaks_in_a_comment_hide_nothing(comment: str) -> None:
     rule = '\t\ttcp dport 23 accept comment "%s"\n' % comment
     assert parse_listing(LISTING.replace("\t\tgoto ingress\n", "\t\tgoto ingress\n" + rule)) != parse_listing(LISTING)

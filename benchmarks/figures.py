@@ -1,0 +1,84 @@
+# Copyright (c) 2026, Palisade contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What a benchmark hands back: a table, and the figures that have an aim."""
+
+from __future__ import annotations
+
+import statistics
+import time
+import typing as t
+
+#: Prints a line of progress.
+Say = t.Callable[[str], None]
+
+
+class BenchmarkError(RuntimeError):
+    """What should be measured did not happen; the message says what did."""
+
+
+class Figure(t.NamedTuple):
+    """One figure beside its aim.
+
+    Attributes:
+        value: In ``unit``.
+        aim: The most that it may be; None where there is no aim.
+        form: How to print ``value`` and ``aim``, in the way of ``%``.
+    """
+
+    name: str
+    value: float
+    unit: str
+    aim: t.Optional[float] = None
+    form: str = "%.2f"
+
+    def row(self) -> str:
+        """A row of the table of all figures."""
+        value = (self.form + " %s") % (self.value, self.unit)
+        if self.aim is None:
+            return "| %s | %s | | |" % (self.name, value)
+        aim = ("at most " + self.form + " %s") % (self.aim, self.unit)
+        return "| %s | %s | %s | %s |" % (self.name, value, aim, "yes" if self.value <= self.aim else "**no**")
+
+
+class Outcome(t.NamedTuple):
+    """A benchmark's own table, as lines of Markdown, and its figures."""
+
+    lines: t.List[str]
+    figures: t.List[Figure]
+
+
+def table_of(figures: t.Iterable[Figure]) -> t.List[str]:
+    """All figures beside their aims, as lines of Markdown."""
+    return ["| figure | measured | aim | met |", "|---|---|---|---|", *(figure.row() for figure in figures)]
+
+
+def interleave(
+    variants: t.Mapping[str, t.Callable[[], float]], rounds: int, say: Say
+) -> t.Dict[str, t.List[float]]:
+    """Seconds of every variant in every round, A B C A B C ..., after a round that does not count.
+
+    What else the machine does then slows all variants alike, and a difference within one round says
+    more than one of two averages.
+    """
+    taken: t.Dict[str, t.List[float]] = {name: [] for name in variants}
+    for number in range(rounds + 1):
+        started = time.monotonic()
+        seconds = {name: measure() for name, measure in variants.items()}
+        say(
+            "  %s: %s  (%.0f s)"
+            % (
+                "round %d of %d" % (number, rounds) if number else "warm-up",
+                ", ".join("%s %.2f s" % item for item in seconds.items()),
+                time.monotonic() - started,
+            )
+        )
+        if number:
+            for name, value in seconds.items():
+                taken[name].append(value)
+    return taken
+
+
+def median_difference(first: t.Sequence[float], second: t.Sequence[float]) -> float:
+    """The median of what ``first`` took more than ``second``, round by round."""
+    return statistics.median(one - other for one, other in zip(first, second))

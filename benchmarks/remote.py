@@ -1,0 +1,299 @@
+# Copyright (c) 2026, Palisade contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A controller and hosts with sshd, each in namespaces of its own, and ansible-playbook between them.
+
+Nothing of the machine's shapes the runs: keys, known hosts, configuration and home lie in a temporary
+folder, and the account that ansible-playbook logs in to has a shell that reads no start-up file.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import pathlib
+import re
+import shlex
+import subprocess
+import sys
+import tempfile
+import time
+import typing as t
+
+from tests.lab.namespaces import Host, HostProcess, Lab
+from tests.lab.reexec import in_user_namespace
+
+from .figures import BenchmarkError
+
+CHECKOUT = pathlib.Path(__file__).resolve().parent.parent
+
+CONTROLLER = "198.18.0.1"
+
+#: Longest that a server may take until it listens, and a playbook until it ends.
+_START_SECONDS = 30.0
+_PLAY_SECONDS = 600.0
+
+#: What sshd logs, at the level VERBOSE, for each command that a client runs.
+_SESSION = re.compile(r"^Starting session: command ", re.MULTILINE)
+
+_RECAP = re.compile(r"^(\S+)\s+: ok=(\d+)\s+changed=(\d+)\s+unreachable=(\d+)\s+failed=(\d+)", re.MULTILINE)
+
+_SSHD_CONFIGURATION = """\
+ListenAddress %(address)s
+HostKey %(folder)s/host_key
+AuthorizedKeysFile %(folder)s/user_key.pub
+StrictModes no
+PermitRootLogin prohibit-password
+PasswordAuthentication no
+KbdInteractiveAuthentication no
+UsePAM no
+UseDNS no
+PidFile none
+LogLevel VERBOSE
+"""
+
+_SSH_CONFIGURATION = """\
+Host *
+  User root
+  IdentityFile %(folder)s/user_key
+  IdentitiesOnly yes
+  HostKeyAlias benchmark
+  UserKnownHostsFile %(folder)s/known_hosts
+  StrictHostKeyChecking yes
+"""
+
+
+class Play(t.NamedTuple):
+    """How a run of ansible-playbook went.
+
+    Attributes:
+        changed: Host name to the number of tasks that changed something.
+        commands: Commands that all hosts ran for it over ssh.
+    """
+
+    seconds: float
+    changed: t.Dict[str, int]
+    commands: int
+
+
+class Site:
+    """The controller and its hosts. Made by :func:`open_site`.
+
+    Attributes:
+        hosts: The namespaces of the hosts, by name.
+        python: The Python of the hosts.
+    """
+
+    def __init__(self, lab: Lab, folder: pathlib.Path, names: t.Sequence[str], forks: int) -> None:
+        self._lab = lab
+        self._folder = folder
+        self._servers: t.Dict[str, HostProcess] = {}
+        self.python = target_python()
+        self._make_keys()
+        self._controller, *hosts = lab.hosts_named(["controller", *names])
+        self.hosts = dict(zip(names, hosts))
+        # Every host is also a name in the inventory's variables; see inventory().
+        self.addresses = {
+            name: "198.18.%d.%d" % (1 + number // 250, 1 + number % 250) for number, name in enumerate(names)
+        }
+        segment = lab.segment()
+        segment.attach(self._controller, [CONTROLLER + "/16"])
+        for name, host in self.hosts.items():
+            segment.attach(host, [self.addresses[name] + "/16"])
+        self._environment = self._make_environment(forks)
+        self.write_inventory({})
+
+    def _make_keys(self) -> None:
+        for name in ("host_key", "user_key"):
+            command = ["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", "benchmark", "-f", str(self._folder / name)]
+            subprocess.run(command, check=True)
+        public = (self._folder / "host_key.pub").read_text(encoding="ascii")
+        self._write("known_hosts", "benchmark " + public)
+        self._write("ssh_config", _SSH_CONFIGURATION % {"folder": self._folder})
+        # The machine's accounts, except for what a login of root would read.
+        (self._folder / "root").mkdir()
+        lines = pathlib.Path("/etc/passwd").read_text(encoding="utf-8").splitlines()
+        others = [line for line in lines if not line.startswith("root:")]
+        root = "root:x:0:0:root:%s/root:/bin/sh" % self._folder
+        self._write("passwd", "\n".join([root, *others]) + "\n")
+        self._write("shadow", "root:*:20000:0:99999:7:::\n")
+
+    def _make_environment(self, forks: int) -> t.Dict[str, str]:
+        bin_folder = os.path.dirname(sys.executable)
+        return {
+            "ANSIBLE_COLLECTIONS_PATH": str(CHECKOUT / ".cache" / "collections"),
+            "ANSIBLE_CONFIG": str(CHECKOUT / "tests" / "ansible.cfg"),
+            "ANSIBLE_DEVEL_WARNING": "false",
+            "ANSIBLE_FORCE_COLOR": "false",
+            "ANSIBLE_FORKS": str(forks),
+            "ANSIBLE_HOME": str(self._folder / "ansible"),
+            "ANSIBLE_INVENTORY": str(self._folder / "inventory.json"),
+            "ANSIBLE_PIPELINING": "true",
+            "ANSIBLE_REMOTE_TEMP": str(self._folder / "remote"),
+            "ANSIBLE_RETRY_FILES_ENABLED": "false",
+            # Ansible's own arguments, except that a connection outlives the slowest round.
+            "ANSIBLE_SSH_ARGS": "-C -o ControlMaster=auto -o ControlPersist=30m",
+            "ANSIBLE_SSH_COMMON_ARGS": "-F %s" % shlex.quote(str(self._folder / "ssh_config")),
+            "ANSIBLE_SSH_CONTROL_PATH_DIR": str(self._folder / "cp"),
+            "HOME": str(self._folder / "root"),
+            "LANG": "C.UTF-8",
+            "PATH": os.pathsep.join([bin_folder, os.environ.get("PATH", os.defpath)]),
+            "TMPDIR": str(self._folder),
+        }
+
+    def _write(self, name: str, text: str) -> pathlib.Path:
+        path = self._folder / name
+        path.write_text(text, encoding="utf-8")
+        path.chmod(0o600)
+        return path
+
+    def write_inventory(self, variables: t.Mapping[str, object]) -> None:
+        """Writes the inventory: every host over ssh, and ``variables`` for all."""
+        reaching = {"ansible_connection": "ssh", "ansible_python_interpreter": self.python}
+        hosts = {name: {"ansible_host": address} for name, address in self.addresses.items()}
+        self._write("inventory.json", json.dumps({"all": {"hosts": hosts, "vars": {**variables, **reaching}}}))
+
+    # Servers
+
+    def start_servers(self) -> None:
+        """Starts an sshd on every host, and waits until all of them listen.
+
+        Raises:
+            BenchmarkError: One did not.
+        """
+        sshd = _program("sshd")
+        for name, host in self.hosts.items():
+            prepare = 'mkdir -p /run/sshd; mount --bind "$1/passwd" /etc/passwd; mount --bind "$1/shadow" /etc/shadow'
+            host.run(["sh", "-ec", prepare, "sh", str(self._folder)])
+            values = {"address": self.addresses[name], "folder": self._folder}
+            configuration = self._write("sshd-" + name, _SSHD_CONFIGURATION % values)
+            self._servers[name] = host.popen(
+                [sshd, "-D", "-f", str(configuration), "-E", str(self._log(name))],
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.DEVNULL,
+                stderr=subprocess.DEVNULL,
+            )
+        deadline = time.monotonic() + _START_SECONDS
+        for name in self.hosts:
+            while not self._listens(name):
+                if self._servers[name].poll() is not None or time.monotonic() > deadline:
+                    raise BenchmarkError("sshd on %s does not listen:\n%s" % (name, self._read_log(name)))
+                time.sleep(0.02)
+
+    def _listens(self, name: str) -> bool:
+        listening = self.hosts[name].run(["ss", "-Hltn", "sport = 22"]).stdout
+        return self.addresses[name] in listening
+
+    def _log(self, name: str) -> pathlib.Path:
+        return self._folder / ("sshd-%s.log" % name)
+
+    def _read_log(self, name: str) -> str:
+        try:
+            return self._log(name).read_text(encoding="utf-8", errors="replace")
+        except FileNotFoundError:
+            return ""
+
+    def _commands(self) -> int:
+        return sum(len(_SESSION.findall(self._read_log(name))) for name in self.hosts)
+
+    def wait_for_servers(self) -> None:
+        """Collects the servers that the end of the lab has killed."""
+        for server in self._servers.values():
+            server.wait(timeout=_START_SECONDS)
+
+    # Playbooks
+
+    def play(self, plays: t.Sequence[t.Mapping[str, object]], *arguments: str) -> Play:
+        """Runs ansible-playbook on the controller.
+
+        Raises:
+            BenchmarkError: It failed.
+        """
+        playbook = self._write("playbook.yml", json.dumps(list(plays)))
+        before = self._commands()
+        started = time.monotonic()
+        done = self._controller.run(
+            ["ansible-playbook", str(playbook), *arguments],
+            check=False,
+            env=self._environment,
+            timeout=_PLAY_SECONDS,
+        )
+        seconds = time.monotonic() - started
+        recap = _RECAP.findall(done.stdout)
+        if done.returncode != 0 or any(int(row[3]) or int(row[4]) for row in recap):
+            raise BenchmarkError("ansible-playbook failed:\n%s\n%s" % (done.stdout[-4000:], done.stderr[-4000:]))
+        return Play(seconds, {row[0]: int(row[2]) for row in recap}, self._commands() - before)
+
+
+@contextlib.contextmanager
+def open_site(names: t.Sequence[str], *, forks: int = 5) -> t.Iterator[Site]:
+    """A site with hosts of these names, ready to be played to. Nothing is left of it afterwards.
+
+    Raises:
+        BenchmarkError: This machine cannot have one.
+    """
+    if os.geteuid() != 0 or in_user_namespace():
+        raise BenchmarkError("sshd has to change to another user for a login, which takes root: run as root")
+    with tempfile.TemporaryDirectory(prefix="palisade-bench-") as name, Lab() as lab:
+        site = Site(lab, pathlib.Path(name), names, forks)
+        try:
+            site.start_servers()
+            yield site
+        finally:
+            lab.close()
+            site.wait_for_servers()
+
+
+def target_python() -> str:
+    """The Python of the hosts: the system's, as on a real host, or else the one below this environment."""
+    system = "/usr/bin/python3"
+    question = "import sys; sys.exit(sys.version_info < (3, 9))"
+    if os.path.exists(system) and subprocess.run([system, "-c", question], check=False).returncode == 0:
+        return system
+    return os.path.realpath(sys.executable)
+
+
+def _program(name: str) -> str:
+    """Its absolute path, which sshd asks for.
+
+    Raises:
+        BenchmarkError: It is not installed.
+    """
+    for folder in os.environ.get("PATH", os.defpath).split(os.pathsep):
+        path = os.path.join(folder, name)
+        if os.path.isabs(path) and os.access(path, os.X_OK):
+            return path
+    raise BenchmarkError("%s is not installed" % name)
+
+
+def play_of(hosts: str, **content: object) -> t.Dict[str, object]:
+    """A play without facts; ``content`` are its other keywords."""
+    return {"hosts": hosts, "gather_facts": False, **content}
+
+
+def empty_play(hosts: str) -> t.Dict[str, object]:
+    """A play that does nothing on any host."""
+    return play_of(hosts, tasks=[{"ansible.builtin.meta": "noop"}])
+
+
+def ping_play(hosts: str) -> t.Dict[str, object]:
+    """A play that runs the smallest module."""
+    return play_of(hosts, tasks=[{"ansible.builtin.ping": {}}])
+
+
+def role_play(hosts: str) -> t.Dict[str, object]:
+    """A play that deploys the firewall."""
+    return play_of(hosts, roles=["palisade.nftables.firewall"])
+
+
+def must_change(play: Play, wanted: int) -> Play:
+    """The play, if exactly that many hosts changed.
+
+    Raises:
+        BenchmarkError: Others did.
+    """
+    changed = sum(1 for count in play.changed.values() if count)
+    if changed != wanted:
+        raise BenchmarkError("%d hosts changed, and %d should have" % (changed, wanted))
+    return play
