@@ -53,9 +53,7 @@ def table_of(figures: t.Iterable[Figure]) -> t.List[str]:
     return ["| figure | measured | aim | met |", "|---|---|---|---|", *(figure.row() for figure in figures)]
 
 
-def interleave(
-    variants: t.Mapping[str, t.Callable[[], float]], rounds: int, say: Say
-) -> t.Dict[str, t.List[float]]:
+def interleave(variants: t.Mapping[str, t.Callable[[], float]], rounds: int, say: Say) -> t.Dict[str, t.List[float]]:
     """Seconds of every variant in every round, A B C A B C ..., after a round that does not count.
 
     What else the machine does then slows all variants alike, and a difference within one round says

@@ -93,7 +93,9 @@ def drift(fleet: Fleet) -> None:
 def play(fleet: Fleet, name: str, *, changed: bool) -> None:
     """Runs a playbook and shows its recap."""
     done = fleet.playbook(name)
-    recap = re.findall(r"^(\S+)\s+: ok=(\d+)\s+changed=(\d+)\s+unreachable=(\d+)\s+failed=(\d+)", done.stdout, re.MULTILINE)
+    recap = re.findall(
+        r"^(\S+)\s+: ok=(\d+)\s+changed=(\d+)\s+unreachable=(\d+)\s+failed=(\d+)", done.stdout, re.MULTILINE
+    )
     for host, ok, changes, _unreachable, failed in recap:
         print("  %-9s ok=%s changed=%s failed=%s" % (host, ok, changes, failed))
     if done.returncode != 0 or len(recap) != len(fleet.servers):
@@ -122,7 +124,10 @@ def table(fleet: Fleet) -> None:
         cell = "%s/%s" % (_MARKS[wanted], _MARKS[saw])
         answers.setdefault((source, target, port), {})[cell] = None
         if saw != wanted:
-            wrong.append("%s (%s) -> %s (%s) port %d: expected %s, saw %s" % (source, pair[0], target, pair[1], port, wanted, saw))
+            wrong.append(
+                "%s (%s) -> %s (%s) port %d: expected %s, saw %s"
+                % (source, pair[0], target, pair[1], port, wanted, saw)
+            )
     print("  expected/seen: yes connects, no is refused with an answer, - gets no answer")
     print("  %-20s" % "from -> to" + "".join("%12s" % name for name in PORTS.values()))
     for source in hosts:

@@ -19,7 +19,6 @@ from ansible_collections.palisade.nftables.plugins.module_utils._policy.model im
 from ansible_collections.palisade.nftables.plugins.module_utils._policy.packet import Packet
 from ansible_collections.palisade.nftables.plugins.module_utils._policy.parse import parse_firewall
 from ansible_collections.palisade.nftables.plugins.module_utils._policy.program import Program, build_program
-
 from tests.lab.namespaces import Host, Lab
 
 CHECKOUT = pathlib.Path(__file__).resolve().parent.parent
@@ -104,7 +103,12 @@ class Fleet:
             "palisade.nftables.%s" % name,
             *options,
         ]
-        environment = {**os.environ, "ANSIBLE_FORCE_COLOR": "0", "ANSIBLE_NOCOLOR": "1", "ANSIBLE_LOCALHOST_WARNING": "0"}
+        environment = {
+            **os.environ,
+            "ANSIBLE_FORCE_COLOR": "0",
+            "ANSIBLE_NOCOLOR": "1",
+            "ANSIBLE_LOCALHOST_WARNING": "0",
+        }
         return subprocess.run(command, capture_output=True, text=True, check=False, env=environment)
 
     def program(self, name: str) -> Program:
@@ -124,7 +128,9 @@ class Fleet:
         return VISITORS.get(name) or self.servers[name].addresses
 
 
-def expected(programs: t.Mapping[str, Program], source: str, target: str, addresses: t.Tuple[str, str], port: int) -> str:
+def expected(
+    programs: t.Mapping[str, Program], source: str, target: str, addresses: t.Tuple[str, str], port: int
+) -> str:
     """What a TCP connection meets: the sender's egress policies, then the target's ingress policies.
 
     Returns:

@@ -147,7 +147,9 @@ def _traffic_definitions() -> t.Dict[str, Schema]:
         ),
         "icmp": _described("ICMP", "ICMP of IPv4.", _protocol_forms([ICMP])),
         "icmpv6": _described("ICMPv6", "ICMP of IPv6.", _protocol_forms([ICMPV6])),
-        "either_icmp": {"anyOf": [_ref("icmp"), _ref("icmpv6")]},
+        "either_icmp": _described(
+            "ICMP of either family", "What ICMP types go with.", {"anyOf": [_ref("icmp"), _ref("icmpv6")]}
+        ),
         "icmp_type": _described(
             "ICMP type", "A name, or a number from 0 to 255.", _type_forms(ICMP_TYPES, numbers=True)
         ),

@@ -28,15 +28,11 @@ class ActionModule(ActionBase):
     TRANSFERS_FILES = False
     _supports_async = True
 
-    def run(
-        self, tmp: t.Optional[str] = None, task_vars: t.Optional[t.Dict[str, t.Any]] = None
-    ) -> t.Dict[str, t.Any]:
+    def run(self, tmp: t.Optional[str] = None, task_vars: t.Optional[t.Dict[str, t.Any]] = None) -> t.Dict[str, t.Any]:
         super().run(tmp, task_vars)
         task_vars = task_vars or {}
         problems = Problems()
-        arguments = {
-            str(name): to_plain(value, Path(str(name)), problems) for name, value in self._task.args.items()
-        }
+        arguments = {str(name): to_plain(value, Path(str(name)), problems) for name, value in self._task.args.items()}
         if problems.errors:
             raise action_failure(task_vars["inventory_hostname"], problems.errors)
         if _boolean(arguments.pop("from_inventory", None)):

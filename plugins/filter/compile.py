@@ -141,9 +141,11 @@ _POLICIES = "firewall_policies"
 #: Keywords beside the role variables.
 _HOST, _GROUPS = "host", "groups"
 
-_KEYWORDS = tuple(
-    name[len(PREFIX) :] for name in (*MERGED_VARIABLES, *SINGLE_VARIABLES) if name != _POLICIES
-) + (_HOST, _GROUPS)
+_KEYWORDS = (
+    *(name[len(PREFIX) :] for name in (*MERGED_VARIABLES, *SINGLE_VARIABLES) if name != _POLICIES),
+    _HOST,
+    _GROUPS,
+)
 _KEYWORD_PREFIXES = tuple(name[len(PREFIX) :] + "_" for name in MERGED_VARIABLES)
 
 

@@ -12,8 +12,8 @@ version_added: 0.1.0
 author:
   - Palisade contributors (@palisade-firewall)
 description:
-  - Compiles the firewall policies of a host to one nftables table, C(inet palisade), and brings the kernel to it without
-    a gap; no other table is ever written.
+  - Compiles the firewall policies of a host to one nftables table, C(inet palisade), and brings the kernel to it
+    without a gap; no other table is ever written.
   - Whether anything changes is decided by what the kernel holds. A table that was altered by hand is found and repaired.
   - A run stops before it touches anything if the policies are wrong (every problem is reported), if the new ruleset
     would refuse a new SSH connection from where the run comes from, or if a table C(inet palisade) exists that

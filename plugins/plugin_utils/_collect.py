@@ -230,7 +230,9 @@ class _Collector:
         with what encloses it, are left out; where a whole catalogue is missing, so are missing names.
         """
         found = list(self._problems.errors)
-        names_known = not any(place.startswith(base) and place in self._raw for base in _CATALOGUES for place in self._failed)
+        names_known = not any(
+            place.startswith(base) and place in self._raw for base in _CATALOGUES for place in self._failed
+        )
         try:
             parse_firewall(self._variables, groups=self._group_data, everything=everything)
         except PolicyError as exc:
@@ -239,7 +241,9 @@ class _Collector:
                 for problem in exc.problems
                 if problem not in found
                 and (names_known or problem.code != "undefined")
-                and not any(_encloses(problem.place, place) or _encloses(place, problem.place) for place in self._failed)
+                and not any(
+                    _encloses(problem.place, place) or _encloses(place, problem.place) for place in self._failed
+                )
             )
         return found
 

@@ -17,6 +17,7 @@ import pathlib
 import typing as t
 
 from ..module_utils._core.errors import Path, Problem
+from ._schema_formats import FORMATS
 
 try:
     import jsonschema
@@ -46,9 +47,13 @@ def check_schema(variables: t.Mapping[str, t.Any]) -> t.Optional[t.List[Problem]
     """What the schema refuses in plain variables; None where ``jsonschema`` is not installed."""
     if not HAS_JSONSCHEMA:
         return None
-    schema = load_schema()
-    validator = jsonschema.validators.validator_for(schema)(schema)
-    errors = sorted(validator.iter_errors(dict(variables)), key=lambda error: [str(step) for step in error.absolute_path])
+    checker = jsonschema.FormatChecker(formats=())
+    for name, (check, raises) in FORMATS.items():
+        checker.checks(name, raises=raises)(check)
+    validator = jsonschema.Draft202012Validator(load_schema(), format_checker=checker)
+    errors = sorted(
+        validator.iter_errors(dict(variables)), key=lambda error: [str(step) for step in error.absolute_path]
+    )
     return [Problem("schema", _place(error.absolute_path), _bounded(error.message)) for error in errors]
 
 

@@ -49,7 +49,7 @@ _OTHER_HEADS = ("firewalld",)
 _LONG, _SHORT = 10, 7
 
 
-def misspelt(variables: t.Mapping[str, object]) -> t.List[t.Tuple[str, str]]:
+def misspelt(variables: t.Mapping[t.Any, object]) -> t.List[t.Tuple[str, str]]:
     """Names that look like a misspelt role variable, each with the one that was meant."""
     found = []
     for name, value in variables.items():

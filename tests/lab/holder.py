@@ -40,16 +40,11 @@ def copy_readable(source: str, target: str) -> None:
         pass
 
 
-def is_writable(directory: str) -> bool:
-    # Files of the machine's root belong to nobody in a user namespace, and an overlay keeps that.
-    return os.access(directory, os.W_OK)
-
-
-def make_private(kinds: dict[str, str]) -> None:
+def make_private(kinds: dict[str, str], *, can_overlay: bool) -> None:
     """Lays a memory file system over each directory, so that what is written there stays in this host.
 
     ``empty`` shows nothing of the machine's directory. ``overlay`` shows it, by an overlay where that
-    is possible and writable, else by a copy.
+    is possible, else by a copy.
     """
     # Upper directories need a place nobody else sees: /run is covered, used, and covered again.
     if any(kind == "overlay" for kind in kinds.values()):
@@ -64,10 +59,8 @@ def make_private(kinds: dict[str, str]) -> None:
         os.makedirs(layer + "/upper")
         os.makedirs(layer + "/work")
         options = "lowerdir=%s,upperdir=%s/upper,workdir=%s/work" % (directory, layer, layer)
-        if not mount("-t", "overlay", "-o", options, "overlay", directory):
-            if is_writable(directory):
-                continue
-            subprocess.run(["umount", directory], check=True)
+        if can_overlay and not mount("-t", "overlay", "-o", options, "overlay", directory):
+            continue
         copy_readable(directory, layer + "/upper")
         must(mount("--bind", layer + "/upper", directory))
     if "/run" in kinds:
@@ -83,7 +76,7 @@ def main(specification: str) -> None:
         # /proc is still that of the namespace outside, where this process has another number.
         outer_pid = int(handle.read().split()[0])
     socket.sethostname(wanted["hostname"])
-    make_private(wanted["private"])
+    make_private(wanted["private"], can_overlay=wanted["can_overlay"])
     # Inside some containers neither may be mounted anew; the host then sees the outer /proc and /sys, read-only facts.
     mount("-t", "proc", "proc", "/proc")
     mount("-t", "sysfs", "sysfs", "/sys")

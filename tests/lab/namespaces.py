@@ -99,7 +99,9 @@ class Host:
     def __init__(self, name: str, private: t.Mapping[str, str]) -> None:
         self.name = name
         self._closed = False
-        specification = json.dumps({"hostname": name, "private": dict(private)})
+        # Files of the machine's root belong to nobody in a user namespace, and an overlay keeps that.
+        wanted = {"hostname": name, "private": dict(private), "can_overlay": not in_user_namespace()}
+        specification = json.dumps(wanted)
         command = ["unshare", "--net", "--mount", "--uts", "--pid", "--fork", "--kill-child"]
         self._holder = subprocess.Popen(
             [*command, sys.executable, "-I", "-S", str(_HOLDER), specification],

@@ -9,7 +9,6 @@ import typing as t
 
 if t.TYPE_CHECKING:
     from ansible_collections.palisade.nftables.plugins.module_utils._policy.packet import Packet
-
     from tests.lab.packets import LabPacket
     from tests.lab.verdicts import VerdictLab
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 import typing as t
 
 import pytest
+
 from ansible_collections.palisade.nftables.plugins.module_utils._core.errors import PolicyError
 from ansible_collections.palisade.nftables.plugins.module_utils._policy.parse import parse_firewall
 

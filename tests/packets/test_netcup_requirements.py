@@ -12,6 +12,7 @@ from __future__ import annotations
 import typing as t
 
 import pytest
+
 from ansible_collections.palisade.nftables.plugins.module_utils._core.errors import PolicyError
 from ansible_collections.palisade.nftables.plugins.module_utils._policy.parse import parse_firewall
 
@@ -137,7 +138,10 @@ def test_r12_unsolicited_acknowledgement_is_dropped(check: Check) -> None:
 
 
 def test_r13_udp_client_needs_both_directions(check: Check) -> None:
-    query, reply = rule("egress", protocol="udp", destination_ports=53), rule("ingress", protocol="udp", source_ports=53)
+    query, reply = (
+        rule("egress", protocol="udp", destination_ports=53),
+        rule("ingress", protocol="udp", source_ports=53),
+    )
     query_packet = from_host("udp", PEER, 53)
     reply_packet = to_host("udp", PEER, 40000, sport=53, state="established", reply=True)
     check(netcup(query, reply), accepts(query_packet, reply_packet))

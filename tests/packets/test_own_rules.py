@@ -57,9 +57,7 @@ def test_multicast_listener_discovery(check: Check) -> None:
 
 
 @pytest.mark.parametrize("direction", [to_host, from_host])
-def test_redirects_and_node_information_are_left_to_policies(
-    check: Check, direction: t.Callable[..., Packet]
-) -> None:
+def test_redirects_and_node_information_are_left_to_policies(check: Check, direction: t.Callable[..., Packet]) -> None:
     """RFC 4890 section 4.4.4: types 137 and 139."""
     untracked = {"state": "untracked", "hop_limit": 255}
     check(CLOSED, drops(direction("icmpv6", PEER6, type="nd-redirect", **untracked)))
@@ -103,7 +101,11 @@ def test_the_reset_of_our_own_reject_gets_out(check: Check) -> None:
 
 def test_invalid_is_dropped_on_input_before_policies(check: Check) -> None:
     open_policy = {
-        "firewall_policies": {"all": {"rules": [{"direction": "ingress", "action": "accept"}, {"direction": "egress", "action": "accept"}]}},
+        "firewall_policies": {
+            "all": {
+                "rules": [{"direction": "ingress", "action": "accept"}, {"direction": "egress", "action": "accept"}]
+            }
+        },
         "firewall_assigned": ["all"],
     }
     counters = check(
@@ -115,7 +117,11 @@ def test_invalid_is_dropped_on_input_before_policies(check: Check) -> None:
 
 def test_invalid_is_left_alone_where_the_default_accepts(check: Check) -> None:
     mail = {
-        "firewall_policies": {"no-mail": {"rules": [{"direction": "ingress", "protocol": "tcp", "destination_ports": 25, "action": "drop"}]}},
+        "firewall_policies": {
+            "no-mail": {
+                "rules": [{"direction": "ingress", "protocol": "tcp", "destination_ports": 25, "action": "drop"}]
+            }
+        },
         "firewall_assigned": ["no-mail"],
         "firewall_default_ingress": "accept",
     }
@@ -124,7 +130,9 @@ def test_invalid_is_left_alone_where_the_default_accepts(check: Check) -> None:
 
 def test_untracked_packets_meet_the_policies(check: Check) -> None:
     variables = {
-        "firewall_policies": {"web": {"rules": [{"direction": "ingress", "protocol": "tcp", "destination_ports": 80, "action": "accept"}]}},
+        "firewall_policies": {
+            "web": {"rules": [{"direction": "ingress", "protocol": "tcp", "destination_ports": 80, "action": "accept"}]}
+        },
         "firewall_assigned": ["web"],
     }
     untracked = {"state": "untracked"}
@@ -167,7 +175,9 @@ def test_ntp_anywhere(check: Check) -> None:
 def test_safeguards_add_nothing_where_the_default_accepts(check: Check) -> None:
     """A policy that drops stays in force: there is nothing to keep alive."""
     variables = {
-        "firewall_policies": {"no-dns": {"rules": [{"direction": "egress", "protocol": "udp", "destination_ports": 53, "action": "drop"}]}},
+        "firewall_policies": {
+            "no-dns": {"rules": [{"direction": "egress", "protocol": "udp", "destination_ports": 53, "action": "drop"}]}
+        },
         "firewall_assigned": ["no-dns"],
         "firewall_default_egress": "accept",
     }

@@ -21,7 +21,9 @@ if t.TYPE_CHECKING:
 #: Both let 80 pass; 443 only the host, 8080 only the provider.
 POLICY: t.Dict[str, object] = {
     "firewall_policies": {
-        "web": {"rules": [{"direction": "ingress", "protocol": "tcp", "destination_ports": [80, 443], "action": "accept"}]}
+        "web": {
+            "rules": [{"direction": "ingress", "protocol": "tcp", "destination_ports": [80, 443], "action": "accept"}]
+        }
     },
     "firewall_assigned": ["web"],
 }

@@ -66,12 +66,12 @@ def decide(program: Program, packet: Packet) -> Decision:
 
 def to_host(protocol: str, source: str = PEER, port: t.Optional[int] = None, **options: t.Any) -> Packet:
     """A packet from ``source`` to the host; ``port`` is the destination port."""
-    return _packet(Direction.INGRESS, protocol, source, _own(source), port, options)
+    return _packet(Direction.INGRESS, protocol, source, _own(source), port=port, options=options)
 
 
 def from_host(protocol: str, destination: str = PEER, port: t.Optional[int] = None, **options: t.Any) -> Packet:
     """A packet from the host to ``destination``; ``port`` is the destination port."""
-    return _packet(Direction.EGRESS, protocol, _own(destination), destination, port, options)
+    return _packet(Direction.EGRESS, protocol, _own(destination), destination, port=port, options=options)
 
 
 def _own(peer: str) -> str:
@@ -83,10 +83,12 @@ def _packet(
     protocol: str,
     source: str,
     destination: str,
+    *,
     port: t.Optional[int],
     options: t.Dict[str, t.Any],
 ) -> Packet:
-    """Options: ``sport``, ``interface``, ``state``, ``reply`` (of its connection), ``type``, ``source``, ``destination``."""
+    """Options: ``sport``, ``interface``, ``state``, ``reply`` (of its connection), ``type``, ``reset``,
+    ``hop_limit``, ``source``, ``destination``."""
     source = options.pop("source", source)
     destination = options.pop("destination", destination)
     icmp = options.pop("type", "echo-request") if protocol in ("icmp", "icmpv6") else None

@@ -19,7 +19,6 @@ import typing as t
 from dataclasses import dataclass, field
 
 from ansible_collections.palisade.nftables.plugins.module_utils._policy.evaluate import evaluate
-
 from tests.packets.kernel import expected_on_the_wire, verdicts_of
 from tests.packets.wording import program_of, text_of
 

@@ -30,7 +30,10 @@ _POOLS: t.Mapping[int, t.Tuple[t.Any, ...]] = {
 _PORTS = (1, 22, 53, 80, 443, 1000, 1024, 8000, 32768, 65535)
 _PROTOCOLS = ("tcp", "udp", "icmp", "icmpv6", "sctp", "gre", "esp", 89)
 _INTERFACES = ("eth0", "eth1", "docker0", "br-lan")
-_ICMP_TYPES = {"icmp": ("echo-request", "destination-unreachable", 13), "icmpv6": ("echo-request", "packet-too-big", 139)}
+_ICMP_TYPES = {
+    "icmp": ("echo-request", "destination-unreachable", 13),
+    "icmpv6": ("echo-request", "packet-too-big", 139),
+}
 _ICMP, _TCP, _UDP, _SCTP, _ICMPV6 = 1, 6, 17, 132, 58
 _WITH_PORTS = (_TCP, _UDP, _SCTP)
 

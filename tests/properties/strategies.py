@@ -11,10 +11,13 @@ import datetime
 import ipaddress
 import typing as t
 
+from hypothesis import settings
 from hypothesis import strategies as st
 
-#: One setting for every property of the project: the same examples in each run, and no files.
+#: Settings of every property of the project: the same examples in each run, no timing, and no files.
 DETERMINISTIC: t.Dict[str, t.Any] = {"derandomize": True, "deadline": None, "database": None}
+
+deterministic = settings(max_examples=200, **DETERMINISTIC)
 
 #: Texts that have broken parsers, shells and terminals before.
 NASTY = (
@@ -126,7 +129,9 @@ def scalars() -> st.SearchStrategy[t.Any]:
 
 def anything() -> st.SearchStrategy[t.Any]:
     """Any value that YAML can say, small."""
-    keys = st.one_of(st.sampled_from(_KEYS), texts(), st.none(), st.booleans(), st.integers(), st.floats(allow_nan=False))
+    keys = st.one_of(
+        st.sampled_from(_KEYS), texts(), st.none(), st.booleans(), st.integers(), st.floats(allow_nan=False)
+    )
     return st.recursive(
         scalars(),
         lambda inner: st.one_of(st.lists(inner, max_size=3), st.dictionaries(keys, inner, max_size=3)),
@@ -179,7 +184,10 @@ def traffic(draw: st.DrawFn) -> t.Dict[str, t.Any]:
         types = st.one_of(st.integers(0, 255), st.sampled_from(["echo-request", "ECHO-REPLY", "0", "255"]))
         return {"protocol": draw(st.sampled_from(["icmp", "icmpv6", "ICMPv6"])), "icmp_types": draw(one_or_more(types))}
     if form == 3:
-        return {"protocol": ["icmp", "icmpv6"], "icmp_types": draw(one_or_more(st.sampled_from(["echo-request", "ping"])))}
+        return {
+            "protocol": ["icmp", "icmpv6"],
+            "icmp_types": draw(one_or_more(st.sampled_from(["echo-request", "ping"]))),
+        }
     return {"protocol": "any"}
 
 

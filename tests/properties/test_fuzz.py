@@ -96,7 +96,7 @@ def _newest() -> NftVersion:
 def test_any_value_anywhere(tmp_path: pathlib.Path) -> None:
     accepted: t.List[Table] = []
 
-    @settings(max_examples=800, suppress_health_check=list(HealthCheck), **DETERMINISTIC)
+    @settings(max_examples=400, suppress_health_check=list(HealthCheck), **DETERMINISTIC)
     @given(variables=any_variables())
     def attempt_one(variables: t.Dict[str, t.Any]) -> None:
         table = attempt(variables)
@@ -105,13 +105,13 @@ def test_any_value_anywhere(tmp_path: pathlib.Path) -> None:
 
     attempt_one()
     assert len(accepted) > 50, "the strategy has to reach past the parser"
-    load_and_compare(accepted[:200], _newest(), tmp_path)
+    load_and_compare(accepted[:100], _newest(), tmp_path)
 
 
 def test_right_variables_with_any_text(tmp_path: pathlib.Path) -> None:
     accepted: t.List[Table] = []
 
-    @settings(max_examples=250, suppress_health_check=list(HealthCheck), **DETERMINISTIC)
+    @settings(max_examples=150, suppress_health_check=list(HealthCheck), **DETERMINISTIC)
     @given(variables=valid_variables())
     def attempt_one(variables: t.Dict[str, t.Any]) -> None:
         table = attempt(variables)
@@ -119,7 +119,7 @@ def test_right_variables_with_any_text(tmp_path: pathlib.Path) -> None:
             accepted.append(table)
 
     attempt_one()
-    assert len(accepted) > 80
+    assert len(accepted) > 50
     for nft in nft_versions():
         load_and_compare(accepted[:100], nft, tmp_path / nft.version)
 
@@ -127,7 +127,9 @@ def test_right_variables_with_any_text(tmp_path: pathlib.Path) -> None:
 @settings(max_examples=200, suppress_health_check=list(HealthCheck), **DETERMINISTIC)
 @given(groups=st.dictionaries(st.sampled_from(["servers", "a", "b c"]), anything(), max_size=3), name=anything())
 def test_any_group(groups: t.Dict[str, t.Any], name: t.Any) -> None:
-    rules = [{"direction": "ingress", "action": "accept", "sources": one} for one in ("group:servers", "group:%s" % (name,))]
+    rules = [
+        {"direction": "ingress", "action": "accept", "sources": one} for one in ("group:servers", "group:%s" % (name,))
+    ]
     attempt({"firewall_policies": {"a": {"rules": rules}}, "firewall_assigned": ["a"]}, groups)
 
 
@@ -200,9 +202,9 @@ def _deep(kind: t.Callable[[t.Any], t.Any]) -> t.Any:
         pytest.param(float("inf"), id="inf"),
         pytest.param(_deep(lambda inner: [inner]), id="deep-lists"),
         pytest.param(_deep(lambda inner: {"a": inner}), id="deep-mappings"),
-        pytest.param([[]] * 10000, id="many-empty-lists"),
-        pytest.param(["-"] * 10000, id="many-wrong-texts"),
-        pytest.param(["x%d" % index for index in range(10000)], id="many-undefined-names"),
+        pytest.param([[]] * 2000, id="many-empty-lists"),
+        pytest.param(["-"] * 2000, id="many-wrong-texts"),
+        pytest.param(["x%d" % index for index in range(2000)], id="many-undefined-names"),
         pytest.param(b"bytes", id="bytes"),
         *(pytest.param(text, id="nasty-%02d" % index) for index, text in enumerate(NASTY)),
     ],
@@ -225,7 +227,5 @@ def test_networks_that_double_at_every_level_stay_small() -> None:
 
 def test_many_misspelt_names_among_many_networks_do_not_take_forever() -> None:
     networks = {"network-%d" % index: ["198.51.100.7"] for index in range(3000)}
-    rules = [
-        {"direction": "ingress", "action": "accept", "sources": ["netwrok-%d" % index for index in range(3000)]}
-    ]
+    rules = [{"direction": "ingress", "action": "accept", "sources": ["netwrok-%d" % index for index in range(3000)]}]
     assert attempt({"firewall_networks": networks, "firewall_policies": {"a": {"rules": rules}}}) is None

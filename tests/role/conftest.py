@@ -22,7 +22,7 @@ if t.TYPE_CHECKING:
 @pytest.fixture
 def fleet(tmp_path: pathlib.Path, ansible_environment: t.Dict[str, str]) -> collections.abc.Iterator[Fleet]:
     """An empty fleet; its hosts are gone after the test."""
-    from tests.lab.namespaces import Lab  # noqa: PLC0415 - only where there can be a lab
+    from tests.lab.namespaces import Lab
 
     reason = why_unavailable()
     if reason is not None:

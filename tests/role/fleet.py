@@ -65,15 +65,29 @@ class Fleet:
         self.hosts: t.Dict[str, Host] = {}
         folder.mkdir(exist_ok=True)
 
-    def add(self, name: str, address: str, groups: t.Sequence[str] = (), **variables: t.Any) -> Host:
-        """A host with one address on eth0; all hosts share one segment, and no router."""
-        host = self._lab.host(name)
+    def add(
+        self,
+        name: str,
+        address: str,
+        groups: t.Sequence[str] = (),
+        *,
+        private: t.Optional[t.Mapping[str, str]] = None,
+        **variables: t.Any,
+    ) -> Host:
+        """A host with one address on eth0; all hosts share one segment, and no router.
+
+        Args:
+            private: Directories of its own, as :meth:`Lab.host` takes them.
+            variables: Inventory variables of the host.
+        """
+        host = self._lab.host(name, private)
         self._segment.attach(host, [address + "/24"])
         wrapper = host.python_wrapper(self.folder / ("python-%s" % name))
         # Counts what runs on the host: with a local connection, one Python for each module.
         counter = self.folder / ("interpreter-%s" % name)
         counter.write_text(
-            "#!/bin/sh\necho >>%s\nexec %s \"$@\"\n" % (shlex.quote(str(self._executed(name))), shlex.quote(str(wrapper))),
+            '#!/bin/sh\necho >>%s\nexec %s "$@"\n'
+            % (shlex.quote(str(self._executed(name))), shlex.quote(str(wrapper))),
             encoding="utf-8",
         )
         counter.chmod(0o755)

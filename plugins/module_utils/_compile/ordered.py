@@ -205,4 +205,3 @@ def make_set(kind: SetType, members: IntervalSet, *, label: str, owner: str) -> 
         words.append(readable)
     words.append(hashlib.sha256(repr((kind.value, members.intervals, comment)).encode()).hexdigest()[:12])
     return NamedSet("_".join(words), kind, members, comment)
-

@@ -152,7 +152,8 @@ class AddressSet:
     def __init__(self, ranges: t.Iterable[AddressRange], label: t.Optional[str] = None) -> None:
         listed = list(ranges)
         self.by_family = {
-            family: IntervalSet((item.low, item.high) for item in listed if item.family == family) for family in FAMILIES
+            family: IntervalSet((item.low, item.high) for item in listed if item.family == family)
+            for family in FAMILIES
         }
         self.entries = len(listed)
         self.has_ranges = any(not item.is_prefix for item in listed)

@@ -69,8 +69,8 @@ class Path:
         steps: t.List[str] = []
         place: t.Optional[Path] = self
         while place is not None:
-            steps.append(place._step())
-            place = place._parent
+            steps.append(place._step())  # noqa: SLF001 - of another place, but of its own class
+            place = place._parent  # noqa: SLF001 - the same
         return "".join(reversed(steps))
 
     def _step(self) -> str:
@@ -120,6 +120,11 @@ class Problems:
     def __init__(self) -> None:
         self.errors: t.List[Problem] = []
         self.warnings: t.List[Problem] = []
+
+    @property
+    def list_is_full(self) -> bool:
+        """Whether a further error would be counted, not listed."""
+        return len(self.errors) >= _LISTED_PROBLEMS
 
     def error(self, place: Path, code: str, message: str) -> None:
         self.errors.append(Problem(code, str(place), message))

@@ -19,7 +19,7 @@ from .._core.addresses import parse_address
 from .._policy.evaluate import Decision, evaluate
 from .._policy.model import Action, Direction, FlowDirection, Safeguard, Stage, State
 from .._policy.packet import Packet
-from .._policy.program import Program
+from .._policy.program import LOOPBACK, Program
 from .errors import HostError
 from .session import SshConnection, find_ssh_connection, interface_towards
 
@@ -32,8 +32,11 @@ _EPHEMERAL_PORT = 50000
 #: Names that interfaces towards a network have; one that the program filters stands for an unknown one.
 _INTERFACES = ("eth0", "net0", "wlan0", "bond0", "ppp0", "tun0")
 
-#: Connection plugins of Ansible that do not come over the host's network.
-_NOT_OVER_THE_NETWORK = ("local", "chroot", "docker", "podman", "buildah", "lxc", "lxd", "jail", "nsenter", "qubes")
+#: Connection plugins, without their collections: those that run on this machine, those that enter a
+#: container or a jail from outside, and those that come by SSH. An empty name is an unknown one.
+_LOCAL = "local"
+_NOT_OVER_THE_NETWORK = ("chroot", "docker", "podman", "buildah", "lxc", "lxd", "incus", "jail", "nsenter", "qubes")
+_SSH = ("ssh", "paramiko", "paramiko_ssh", "libssh", "")
 
 
 class CutOffError(HostError):
@@ -69,9 +72,12 @@ def guard_ssh(program: Program, safeguard: Safeguard, connection: str, environ: 
     if plugin in _NOT_OVER_THE_NETWORK:
         return GuardReport("nothing to check: the connection %s does not use the host's network" % plugin)
     found = find_ssh_connection(environ)
+    if plugin == _LOCAL and (found is None or interface_towards(found.server_address) != LOOPBACK):
+        # Who logged in to another machine and runs Ansible there is not cut off here.
+        return GuardReport("nothing to check: this run comes from the host itself")
     if found is not None:
         return check_connection(program, found, interface_towards(found.client_address))
-    if plugin in ("", "ssh", "paramiko", "paramiko_ssh", "libssh"):
+    if plugin in _SSH:
         sentence = "not checked: no SSH connection was found among the parents of this process"
         return GuardReport(sentence, "safeguard ssh: %s" % sentence if plugin else "")
     return GuardReport("nothing to check: the connection %s is not SSH" % plugin)

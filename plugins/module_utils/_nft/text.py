@@ -58,7 +58,17 @@ _SET_FAMILY = {SetType.IPV4: 4, SetType.IPV6: 6}
 _QUOTED = (Field.INPUT_INTERFACE, Field.OUTPUT_INTERFACE)
 
 #: Protocols whose names every nft knows, whatever the host's /etc/protocols says.
-_PROTOCOL_WORDS = {1: "icmp", 6: "tcp", 17: "udp", 33: "dccp", 50: "esp", 51: "ah", 58: "icmpv6", 132: "sctp", 136: "udplite"}
+_PROTOCOL_WORDS = {
+    1: "icmp",
+    6: "tcp",
+    17: "udp",
+    33: "dccp",
+    50: "esp",
+    51: "ah",
+    58: "icmpv6",
+    132: "sctp",
+    136: "udplite",
+}
 _PORT_FIELDS = {Field.SOURCE_PORT: "sport", Field.DESTINATION_PORT: "dport"}
 _IMPLY_PROTOCOL = (Field.ICMP_TYPE, Field.ICMPV6_TYPE, Field.TCP_RESET)
 _VERDICT_WORDS = {

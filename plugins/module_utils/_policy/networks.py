@@ -25,7 +25,10 @@ _GROUP = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.@:-]{0,126}", re.ASCII)
 #: it must not exhaust the stack.
 _DEEPEST = 32
 
-_FORMS = "an address, a prefix such as 198.51.100.0/24, a range such as 198.51.100.10-198.51.100.20, a network name or group:NAME"
+_FORMS = (
+    "an address, a prefix such as 198.51.100.0/24, a range such as 198.51.100.10-198.51.100.20, "
+    "a network name or group:NAME"
+)
 
 _Ranges = t.Tuple[AddressRange, ...]
 
@@ -40,15 +43,14 @@ class Networks:
         problems: Receives errors at the place of the definition, once, however often it is used.
     """
 
-    def __init__(
-        self, variables: t.Mapping[str, object], groups: t.Mapping[str, object], problems: Problems
-    ) -> None:
+    def __init__(self, variables: t.Mapping[str, object], groups: t.Mapping[str, object], problems: Problems) -> None:
         self._problems = problems
         self._groups = groups
         self._definitions = merge_definitions(variables, "firewall_networks", "network", problems)
         self._resolved: t.Dict[str, _Ranges] = {}
         self._texts: t.Dict[str, _Ranges] = {}
         self._open: t.List[str] = []
+        self._sets: t.Dict[str, AddressSet] = {}
         for name, definition in self._definitions.items():
             self._check_name(name, definition)
 
@@ -60,14 +62,20 @@ class Networks:
         items = read_list(value, place, self._problems, "addresses")
         if items is None:
             return None
+        only = items[0][1] if len(items) == 1 else None
+        if isinstance(only, str) and only in self._sets:
+            return self._sets[only]
         errors = len(self._problems.errors)
-        ranges: t.List[AddressRange] = []
+        # Each range once, here and below: names that name each other twice would double at every level.
+        ranges: t.Dict[AddressRange, None] = {}
         for item_place, item in items:
-            ranges.extend(self._resolve(item, item_place))
+            ranges.update(dict.fromkeys(self._resolve(item, item_place)))
         if len(self._problems.errors) > errors:
             return None
-        label = items[0][1] if len(items) == 1 else None
-        return AddressSet(dict.fromkeys(ranges), label=_label(label))
+        found = AddressSet(ranges, label=_label(only))
+        if isinstance(only, str):
+            self._sets[str(only)] = found
+        return found
 
     def resolve_all(self) -> None:
         """Resolves every network, used or not, to find all errors."""
@@ -120,7 +128,7 @@ class Networks:
             return ()
         definition = self._definitions.get(name)
         if definition is None:
-            hint = suggestion(name, self._definitions)
+            hint = suggestion(name, self._definitions, self._problems)
             if name.lower() == "any":
                 hint = "; leave the key out to mean any"
             self._problems.error(
@@ -144,16 +152,15 @@ class Networks:
             self._problems.error(place, "type", "%s is not a list of addresses; write [] for none" % show(value))
             return ()
         listed = value if isinstance(value, (list, tuple)) else [value]
-        ranges: t.List[AddressRange] = []
+        ranges: t.Dict[AddressRange, None] = {}
         errors = len(self._problems.errors)
         for index, item in enumerate(listed):
-            ranges.extend(self._resolve(item, place / index if listed is value else place))
+            ranges.update(dict.fromkeys(self._resolve(item, place / index if listed is value else place)))
         if not ranges and len(self._problems.errors) == errors:
             self._problems.warn(
                 place, "empty-network", "the network '%s' has no address; rules that name it match nothing" % name
             )
-        # Each range once: names that name each other twice would otherwise double at every level.
-        return tuple(dict.fromkeys(ranges))
+        return tuple(ranges)
 
     def _resolve_group(self, name: str, place: Path) -> _Ranges:
         key = GROUP_PREFIX + name
@@ -164,7 +171,7 @@ class Networks:
             self._problems.error(
                 place,
                 "undefined",
-                "%s is not a group of the inventory%s" % (show(name), suggestion(name, self._groups)),
+                "%s is not a group of the inventory%s" % (show(name), suggestion(name, self._groups, self._problems)),
             )
             return ()
         ranges = self._read_group(name, value, place)

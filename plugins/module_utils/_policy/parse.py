@@ -83,7 +83,14 @@ def parse_firewall(
     firewall = Firewall(
         profile=profile.name,
         defaults={
-            direction: _default(direction, variables, profile, reader.all_assigned, bool(assignments), problems)
+            direction: _default(
+                direction,
+                variables,
+                profile,
+                problems,
+                assigned=reader.all_assigned,
+                any_assigned=bool(assignments),
+            )
             for direction in Direction
         },
         default_policies=default_policies,
@@ -169,7 +176,7 @@ class _CatalogueReader:
                     place,
                     "undefined",
                     "the policy '%s' is not in firewall_policies%s"
-                    % (policy, suggestion(policy, [*self._definitions, *BUILT_IN_NAMES])),
+                    % (policy, suggestion(policy, [*self._definitions, *BUILT_IN_NAMES], self._problems)),
                 )
         self.all_assigned = tuple(found)
         before = {policy.name for policy in default_policies}
@@ -193,9 +200,10 @@ def _default(
     direction: Direction,
     variables: t.Mapping[str, object],
     profile: Profile,
+    problems: Problems,
+    *,
     assigned: t.Sequence[Policy],
     any_assigned: bool,
-    problems: Problems,
 ) -> Action:
     variable = _DEFAULT_VARIABLES[direction]
     chosen = read_default(variable, variables.get(variable), profile, problems)

@@ -124,10 +124,14 @@ def _traffic_refusals(profile: Profile, written: WrittenTraffic) -> t.Iterator[R
     for key, count in (("source_ports", written.source_ports), ("destination_ports", written.destination_ports)):
         if profile.most_ports is not None and count > profile.most_ports:
             most = "one port or range" if profile.most_ports == 1 else "%d ports or ranges" % profile.most_ports
-            yield key, "the profile %s takes at most %s in a rule, here are %d; write more rules" % (
-                profile.name,
-                most,
-                count,
+            yield (
+                key,
+                "the profile %s takes at most %s in a rule, here are %d; write more rules"
+                % (
+                    profile.name,
+                    most,
+                    count,
+                ),
             )
     if written.icmp_types and not profile.icmp_types:
         yield "icmp_types", "the profile %s cannot tell ICMP types apart" % profile.name

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import difflib
 import enum
+import itertools
 import re
 import typing as t
 
@@ -23,6 +24,9 @@ NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,62}", re.ASCII)
 #: nft counts the asterisk of a prefix among the 15.
 INTERFACE = re.compile(r"[A-Za-z0-9_.:@+-]{1,15}|[A-Za-z0-9_.:@+-]{1,14}\*", re.ASCII)
 
+#: How many known names a misspelt one is compared with.
+_MOST_COMPARED = 1000
+
 _NUMBER = re.compile(r"0|-?[1-9][0-9]{0,9}", re.ASCII)
 _TRUE = ("true", "yes", "on")
 _FALSE = ("false", "no", "off")
@@ -30,11 +34,16 @@ _FALSE = ("false", "no", "off")
 Member = t.TypeVar("Member", bound=enum.Enum)
 
 
-def suggestion(name: object, known: t.Iterable[str]) -> str:
-    """``; did you mean 'x'?`` where a known name is near, else nothing."""
-    if not isinstance(name, str) or len(name) > 80:
+def suggestion(name: object, known: t.Iterable[str], problems: t.Optional[Problems] = None) -> str:
+    """``; did you mean 'x'?`` where a known name is near, else nothing.
+
+    Args:
+        problems: Where the problem goes. Comparing names is slow, so it is left out for problems that
+            will not be listed.
+    """
+    if not isinstance(name, str) or len(name) > 80 or (problems is not None and problems.list_is_full):
         return ""
-    by_lower = {one.lower(): one for one in known}
+    by_lower = {one.lower(): one for one in itertools.islice(known, _MOST_COMPARED)}
     near = difflib.get_close_matches(name.lower(), list(by_lower), n=1, cutoff=0.7)
     return "; did you mean '%s'?" % by_lower[near[0]] if near else ""
 
@@ -53,7 +62,7 @@ def check_keys(value: t.Mapping[object, object], known: t.Sequence[str], place: 
             problems.error(
                 place,
                 "unknown-key",
-                "unknown key %s%s (known: %s)" % (show(key), suggestion(key, known), ", ".join(known)),
+                "unknown key %s%s (known: %s)" % (show(key), suggestion(key, known, problems), ", ".join(known)),
             )
 
 
@@ -83,7 +92,9 @@ def read_enum(value: object, kind: t.Type[Member], place: Path, problems: Proble
             if member.value == value.lower():
                 return member
     problems.error(
-        place, "choice", "%s is not one of %s%s" % (show(value), ", ".join(choices), suggestion(value, choices))
+        place,
+        "choice",
+        "%s is not one of %s%s" % (show(value), ", ".join(choices), suggestion(value, choices, problems)),
     )
     return None
 

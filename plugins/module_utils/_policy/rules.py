@@ -170,9 +170,7 @@ class PolicyReader:
             )
 
 
-def read_policy_names(
-    value: object, place: Path, problems: Problems
-) -> t.List[t.Tuple[Path, object]]:
+def read_policy_names(value: object, place: Path, problems: Problems) -> t.List[t.Tuple[Path, object]]:
     """Items of a list of policies, which may be empty or null."""
     if value is None or (isinstance(value, (list, tuple)) and not value):
         return []

@@ -53,7 +53,7 @@ class Services:
                     place,
                     "undefined",
                     "the service %s is neither built in nor in firewall_services%s"
-                    % (show(name), suggestion(name, [*self._definitions, *SERVICES])),
+                    % (show(name), suggestion(name, [*self._definitions, *SERVICES], self._problems)),
                 )
                 return ()
         return self._resolved[name]

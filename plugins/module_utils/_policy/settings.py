@@ -50,7 +50,7 @@ def read_profile(value: object, problems: Problems) -> Profile:
     problems.error(
         Path("firewall_profile"),
         "choice",
-        "%s is not one of %s%s" % (show(value), ", ".join(PROFILES), suggestion(value, PROFILES)),
+        "%s is not one of %s%s" % (show(value), ", ".join(PROFILES), suggestion(value, PROFILES, problems)),
     )
     return PROFILES["host"]
 
@@ -116,9 +116,7 @@ def _read_limit(value: object, place: Path, problems: Problems) -> t.Tuple[int, 
         return LogDropped.rate, LogDropped.unit
     matched = _LIMIT.fullmatch(value) if isinstance(value, str) else None
     if matched is None:
-        problems.error(
-            place, "limit", "%s is not a rate such as 10/second (second, minute, hour or day)" % show(value)
-        )
+        problems.error(place, "limit", "%s is not a rate such as 10/second (second, minute, hour or day)" % show(value))
         return LogDropped.rate, LogDropped.unit
     return int(matched.group(1)), matched.group(2).lower()
 
@@ -178,9 +176,7 @@ def _read_safeguard(name: str, value: object, networks: Networks, place: Path, p
     return Safeguard()
 
 
-def _read_ssh(
-    value: t.Mapping[object, object], networks: Networks, place: Path, problems: Problems
-) -> Safeguard:
+def _read_ssh(value: t.Mapping[object, object], networks: Networks, place: Path, problems: Problems) -> Safeguard:
     check_keys(value, ("ports", "sources"), place, problems)
     ports: t.Optional[IntervalSet] = None
     if value.get("ports") is not None:

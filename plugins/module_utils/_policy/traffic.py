@@ -53,9 +53,7 @@ class WrittenTraffic(t.NamedTuple):
     icmp_types: int = 0
 
 
-def read_traffic(
-    value: t.Mapping[object, object], place: Path, problems: Problems
-) -> t.Optional[WrittenTraffic]:
+def read_traffic(value: t.Mapping[object, object], place: Path, problems: Problems) -> t.Optional[WrittenTraffic]:
     """The keys of ``TRAFFIC_KEYS`` in a mapping; None where something was refused."""
     errors = len(problems.errors)
     protocols = _read_protocols(value.get("protocol"), place / "protocol", problems)
@@ -132,7 +130,7 @@ def _read_protocol(item: object, place: Path, problems: Problems) -> t.Optional[
         place,
         "protocol",
         "%s is not a protocol: a name such as tcp, udp, icmp, icmpv6, a number from 0 to 255, or any%s"
-        % (show(item), suggestion(item, PROTOCOLS)),
+        % (show(item), suggestion(item, PROTOCOLS, problems)),
     )
     return None
 
@@ -180,9 +178,7 @@ def _read_icmp_types(
     return {number: tuple(listed) for number, listed in found.items()}
 
 
-def _read_icmp_type(
-    item: object, protocol: int, several: bool, place: Path, problems: Problems
-) -> t.Optional[int]:
+def _read_icmp_type(item: object, protocol: int, several: bool, place: Path, problems: Problems) -> t.Optional[int]:
     names = _TYPE_NAMES[protocol]
     name = PROTOCOL_NAMES[protocol]
     if isinstance(item, str) and item.lower() in names:
@@ -197,7 +193,7 @@ def _read_icmp_type(
             place,
             "icmp-types",
             "%s is not a type of %s: a name such as echo-request, or a number from 0 to 255%s"
-            % (show(item), name, suggestion(item, names)),
+            % (show(item), name, suggestion(item, names, problems)),
         )
         return None
     if several:

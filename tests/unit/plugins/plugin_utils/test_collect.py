@@ -12,11 +12,11 @@ import textwrap
 import typing as t
 
 import pytest
+
 from ansible_collections.palisade.nftables.plugins.module_utils._core.errors import PolicyError
 from ansible_collections.palisade.nftables.plugins.module_utils._policy.parse import parse_firewall
 from ansible_collections.palisade.nftables.plugins.plugin_utils._collect import Collected, collect
 from ansible_collections.palisade.nftables.plugins.plugin_utils._groups import Groups
-
 from tests.unit.plugins.plugin_utils.controller import Controller
 
 HOSTS = """
@@ -33,7 +33,9 @@ Collect = t.Callable[..., Collected]
 def fixture_collected(tmp_path: pathlib.Path) -> Collect:
     """Collects from variables of all hosts, and of other files of the inventory."""
 
-    def run(variables: str, *, host: str = "web1", files: t.Optional[t.Dict[str, str]] = None, **options: t.Any) -> t.Any:
+    def run(
+        variables: str, *, host: str = "web1", files: t.Optional[t.Dict[str, str]] = None, **options: t.Any
+    ) -> t.Any:
         texts = {"hosts.yml": HOSTS, "group_vars/all.yml": variables, **(files or {})}
         controller = Controller(tmp_path, {name: textwrap.dedent(text) for name, text in texts.items()})
         task_vars = controller.task_vars(host)
@@ -78,7 +80,9 @@ def test_only_what_is_assigned_is_templated(collected: Collect) -> None:
         "firewall_policies": {
             "ssh": {
                 "description": "for web1",
-                "rules": [{"direction": "ingress", "service": ["ssh", "own"], "sources": ["office"], "action": "accept"}],
+                "rules": [
+                    {"direction": "ingress", "service": ["ssh", "own"], "sources": ["office"], "action": "accept"}
+                ],
             },
             "unused": None,
         },
@@ -147,7 +151,10 @@ def test_safeguards_name_networks(collected: Collect) -> None:
     found = collected(
         """
         firewall_safeguards: {dns: [resolvers], ntp: ["group:databases"], ssh: {sources: [office]}}
-        firewall_networks: {resolvers: ["{{ '192.0.2.53' }}"], office: ["{{ '198.51.100.1' }}"], unused: "{{ nowhere }}"}
+        firewall_networks:
+          resolvers: ["{{ '192.0.2.53' }}"]
+          office: ["{{ '198.51.100.1' }}"]
+          unused: "{{ nowhere }}"
         """
     )
     networks = found.variables["firewall_networks"]
@@ -193,6 +200,9 @@ def test_every_failing_template_is_reported_at_its_place(collected: Collect) -> 
     ]
 
 
+KEEP_ONE = "keep one of the two, or rename one"
+
+
 def test_a_name_in_two_variables_is_a_clash_though_nobody_uses_it(collected: Collect) -> None:
     assert problems_of(
         collected,
@@ -203,9 +213,8 @@ def test_a_name_in_two_variables_is_a_clash_though_nobody_uses_it(collected: Col
         firewall_networks_b: {office: []}
         """,
     ) == [
-        "firewall_policies_a.web: the policy 'web' is also defined in firewall_policies; keep one of the two, or rename one",
-        "firewall_networks_b.office: the network 'office' is also defined in firewall_networks_a; keep one of the two, "
-        "or rename one",
+        "firewall_policies_a.web: the policy 'web' is also defined in firewall_policies; " + KEEP_ONE,
+        "firewall_networks_b.office: the network 'office' is also defined in firewall_networks_a; " + KEEP_ONE,
     ]
 
 
@@ -213,11 +222,14 @@ def test_a_name_that_yaml_did_not_read_as_text_is_refused(collected: Collect) ->
     problems = problems_of(collected, "firewall_networks: {no: [192.0.2.1]}\nfirewall_policies: {80: {rules: []}}")
     assert len(problems) == 2
     assert problems[0].startswith("firewall_policies[80]: '80' is")
-    assert problems[1].startswith("firewall_networks[") and "the boolean 'false' is" in problems[1]
+    assert problems[1].startswith("firewall_networks[")
+    assert "the boolean 'false' is" in problems[1]
 
 
 def test_a_misspelt_variable_is_reported_with_everything_else(collected: Collect) -> None:
-    assert problems_of(collected, "firewall_polices: {}\nfirewall_assigned: [webb]\nfirewall_policies: {web: {rules: []}}") == [
+    assert problems_of(
+        collected, "firewall_polices: {}\nfirewall_assigned: [webb]\nfirewall_policies: {web: {rules: []}}"
+    ) == [
         "firewall_polices: no such role variable; did you mean 'firewall_policies'?",
         "firewall_assigned[0]: the policy 'webb' is not in firewall_policies; did you mean 'web'?",
     ]
@@ -227,7 +239,8 @@ def test_an_unknown_group_is_left_to_the_parser_with_the_names_of_all(collected:
     found = collected(
         """
         firewall_assigned: [ssh]
-        firewall_policies: {ssh: {rules: [{direction: ingress, sources: ["group:webserver", "group:databases"], action: accept}]}}
+        firewall_policies:
+          ssh: {rules: [{direction: ingress, sources: ["group:webserver", "group:databases"], action: accept}]}
         """
     )
     with pytest.raises(PolicyError, match="'webserver' is not a group of the inventory; did you mean 'webservers'"):
@@ -261,7 +274,8 @@ def test_everything_finds_what_nobody_uses(collected: Collect) -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "state"), [("present", "present"), ("Absent", "absent"), ("null", "present"), ("'{{ \"absent\" }}'", "absent")]
+    ("text", "state"),
+    [("present", "present"), ("Absent", "absent"), ("null", "present"), ("'{{ \"absent\" }}'", "absent")],
 )
 def test_state(collected: Collect, text: str, state: str) -> None:
     assert collected("firewall_state: %s" % text).state == state
@@ -311,10 +325,13 @@ def test_shapes_that_nobody_meant_reach_the_parser(collected: Collect, variables
 
 
 def test_unreadable_values_are_refused_where_they_are(collected: Collect) -> None:
-    assert problems_of(
-        collected,
-        """
+    assert (
+        problems_of(
+            collected,
+            """
         firewall_assigned: [web]
         firewall_policies: {web: {description: !!binary aGVsbG8=, rules: [{direction: in, action: accept}]}}
         """,
-    )[0] == "firewall_policies.web.description: a value of the type bytes is no text, number, list or mapping"
+        )[0]
+        == "firewall_policies.web.description: a value of the type bytes is no text, number, list or mapping"
+    )

@@ -9,6 +9,7 @@ from __future__ import annotations
 import typing as t
 
 import pytest
+
 from ansible_collections.palisade.nftables.plugins.plugin_utils._misspelt import ROLE_VARIABLES, misspelt
 
 POLICIES: t.Dict[str, t.Any] = {"web": {"rules": []}}
@@ -95,7 +96,9 @@ def test_variables_of_others_pass(name: str, value: object) -> None:
     assert misspelt({name: value}) == []
 
 
-@pytest.mark.parametrize("name", [*ROLE_VARIABLES, "firewall_policies_web", "firewall_assigned_Web", "firewall_networks_a-b"])
+@pytest.mark.parametrize(
+    "name", [*ROLE_VARIABLES, "firewall_policies_web", "firewall_assigned_Web", "firewall_networks_a-b"]
+)
 def test_role_variables_pass(name: str) -> None:
     assert misspelt({name: {}}) == []
 
@@ -111,4 +114,4 @@ def test_every_variable_with_a_letter_missing_or_swapped_is_found(variable: str)
 
 
 def test_names_that_are_no_text_pass() -> None:
-    assert misspelt(t.cast("t.Dict[str, object]", {80: "x", None: "y"})) == []
+    assert misspelt({80: "x", None: "y"}) == []

@@ -13,9 +13,9 @@ import typing as t
 
 import pytest
 from ansible.errors import AnsibleUndefinedVariable
+
 from ansible_collections.palisade.nftables.plugins.module_utils._core.errors import Path, Problems
 from ansible_collections.palisade.nftables.plugins.plugin_utils._plain import to_plain
-
 from tests.unit.plugins.plugin_utils.controller import Controller
 
 PLAIN_TYPES = (dict, list, str, int, float, bool, type(None))

@@ -268,22 +268,27 @@ def test_a_twin_takes_no_name_that_is_there(kernel: Kernel, table: Table) -> Non
     assert kernel.read() == kernel.normal(table)
 
 
+def _redeclare(chain: str, declaration: str) -> str:
+    return (
+        "flush chain inet palisade {0}\ndelete chain inet palisade {0}\nadd chain inet palisade {0} {{ {1} }}".format(
+            chain, declaration
+        )
+    )
+
+
 #: What no transaction changes in place.
 OBSTACLES = {
     "dormant": ("add table inet palisade { flags dormant; }", "flags dormant"),
     "priority": (
-        "flush chain inet palisade output\ndelete chain inet palisade output\n"
-        "add chain inet palisade output { type filter hook output priority 5; policy accept; }",
+        _redeclare("output", "type filter hook output priority 5; policy accept;"),
         "the chain output is declared otherwise",
     ),
     "hook": (
-        "delete chain inet palisade output\n"
-        "add chain inet palisade output { type filter hook forward priority filter; policy accept; }",
+        _redeclare("output", "type filter hook forward priority filter; policy accept;"),
         "the chain output is declared otherwise",
     ),
     "base chain": (
-        "delete chain inet palisade managed_by_palisade\n"
-        "add chain inet palisade managed_by_palisade { type filter hook input priority 9; policy accept; }",
+        _redeclare("managed_by_palisade", "type filter hook input priority 9; policy accept;"),
         "the chain managed_by_palisade is declared otherwise",
     ),
 }

@@ -37,7 +37,7 @@ table inet palisade {
 		type inet_service
 		flags interval
 		elements = { 80 comment "web, and { more }", 443,
-			     8000-8100 }
+				8000-8100 }
 	}
 
 	chain managed_by_palisade {

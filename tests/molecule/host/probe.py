@@ -1,4 +1,3 @@
-#!/usr/bin/env python3
 # Copyright (c) 2026, Palisade contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
@@ -85,7 +84,7 @@ def _udp(probe: Probe, deadline: float) -> str:
             sender.send(b"probe\n")
             try:
                 sender.recv(64)
-            except socket.timeout:  # noqa: UP041 - another class than TimeoutError on Python 3.9
+            except socket.timeout:
                 continue
             return "answer"
     return "nothing"
@@ -113,7 +112,7 @@ def _icmp(probe: Probe, deadline: float) -> str:
             while time.monotonic() < repeat:
                 try:
                     message, _ = sender.recvfrom(2048)
-                except socket.timeout:  # noqa: UP041 - another class than TimeoutError on Python 3.9
+                except socket.timeout:
                     break
                 # Raw sockets show IPv4's header, and every ICMP message of this host.
                 start = 0 if version6 else (message[0] & 0x0F) * 4
@@ -131,7 +130,7 @@ def send(probe: Probe) -> str:
     deadline = time.monotonic() + (_SILENCE if probe.expect == "nothing" else _PATIENCE)
     try:
         return _SENDERS[probe.protocol](probe, deadline)
-    except socket.timeout:  # noqa: UP041 - another class than TimeoutError on Python 3.9
+    except socket.timeout:
         return "nothing"
     except OSError as error:
         return _refused(error)

@@ -1,4 +1,3 @@
-#!/usr/bin/env python3
 # Copyright (c) 2026, Palisade contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
@@ -14,25 +13,32 @@ The container's annotation ``palisade.cable`` is ``NAMESPACE/MAC``: the network 
 the cable is named after the MAC address's last two digits.
 """
 
+from __future__ import annotations
+
 import json
-import os
 import subprocess
 import sys
 
-# A hook is run without the environment's search path.
-_SEARCH = {"PATH": "/usr/sbin:/usr/bin:/sbin:/bin"}
+#: A hook is run without the environment's search path.
+_ENVIRONMENT = {"PATH": "/usr/sbin:/usr/bin:/sbin:/bin"}
 
 
-def _ip(*arguments, check=True):
-    subprocess.run(["ip", *arguments], check=check, env=_SEARCH, stderr=None if check else subprocess.DEVNULL)
+def _ip(*arguments: str) -> None:
+    subprocess.run(["ip", *arguments], check=True, env=_ENVIRONMENT)
 
 
-def main():
+def main() -> None:
+    """Reads the container's state, as OCI describes it, from standard input."""
     state = json.load(sys.stdin)
     namespace, address = state["annotations"]["palisade.cable"].split("/")
     plug = "port-%s" % address[-2:]
     # The kernel may not be done yet with taking away the card of the container's last life.
-    _ip("-netns", namespace, "link", "delete", plug, check=False)
+    subprocess.run(
+        ["ip", "-netns", namespace, "link", "delete", plug],
+        check=False,
+        env=_ENVIRONMENT,
+        stderr=subprocess.DEVNULL,
+    )
     _ip(
         *("link", "add", "name", "eth0", "address", address, "netns", str(state["pid"])),
         *("type", "veth", "peer", "name", plug, "netns", namespace),
@@ -41,5 +47,4 @@ def main():
 
 
 if __name__ == "__main__":
-    os.umask(0o077)
     main()

@@ -1,0 +1,228 @@
+# Copyright (c) 2026, Palisade contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""What loads the ruleset at boot, with the real systemctl on a root of its own."""
+
+from __future__ import annotations
+
+import configparser
+import os
+import pathlib
+import shutil
+import stat
+import subprocess
+import typing as t
+
+import pytest
+
+from ansible_collections.palisade.nftables.plugins.module_utils._host.files import FileError, Files
+from ansible_collections.palisade.nftables.plugins.module_utils._host.persistence import (
+    RECORD,
+    RULESET,
+    UNIT,
+    Mode,
+    PersistenceError,
+    PersistencePlan,
+    apply_persistence,
+    plan_absence,
+    plan_persistence,
+    remove_everything,
+    write_record,
+)
+
+TEXT = "table inet palisade {\n}\n"
+NFT = "/usr/sbin/nft"
+WANTS = "/etc/systemd/system/sysinit.target.wants/palisade.service"
+
+needs_systemctl = pytest.mark.skipif(
+    shutil.which("systemctl") is None, reason="systemctl, with which units are enabled, is not installed here"
+)
+
+
+@pytest.fixture
+def plain(tmp_path: pathlib.Path) -> Files:
+    """A host without systemd."""
+    (tmp_path / "etc").mkdir()
+    (tmp_path / "run").mkdir()
+    return Files(str(tmp_path))
+
+
+@pytest.fixture
+def booted(plain: Files) -> Files:
+    """A host that runs systemd."""
+    os.makedirs(plain.locate("/run/systemd/system"))
+    os.makedirs(plain.locate("/etc/systemd/system"))
+    return plain
+
+
+def _plan(files: Files, mode: Mode = Mode.AUTO, text: str = TEXT, nft: str = NFT) -> PersistencePlan:
+    return plan_persistence(files, mode, text, nft)
+
+
+def _tree(files: Files) -> t.List[str]:
+    root = pathlib.Path(files.locate(""))
+    return sorted(str(path.relative_to(root)) for path in root.rglob("*") if not path.is_dir() or path.is_symlink())
+
+
+@needs_systemctl
+@pytest.mark.parametrize("mode", [Mode.AUTO, Mode.TRUE])
+def test_the_ruleset_is_saved_and_the_unit_enabled(booted: Files, mode: Mode) -> None:
+    plan = _plan(booted, mode)
+    assert plan.state == "systemd"
+    assert len(plan.changes) == 3
+    assert _tree(booted) == []
+    apply_persistence(booted, plan)
+    assert booted.read(RULESET) == TEXT
+    assert booted.link(WANTS) == UNIT
+    modes = [stat.S_IMODE(os.stat(booted.locate(path)).st_mode) for path in (RULESET, os.path.dirname(RULESET), UNIT)]
+    assert modes == [0o600, 0o700, 0o644]
+    assert _plan(booted, mode).changes == ()
+
+
+@needs_systemctl
+def test_what_is_in_place_costs_no_process(booted: Files, monkeypatch: pytest.MonkeyPatch) -> None:
+    apply_persistence(booted, _plan(booted))
+
+    def refuse(*_arguments: t.Any, **_options: t.Any) -> t.NoReturn:
+        raise AssertionError("a process was started")
+
+    monkeypatch.setattr(subprocess, "Popen", refuse)
+    apply_persistence(booted, _plan(booted))
+
+
+@needs_systemctl
+@pytest.mark.parametrize("damaged", ["ruleset", "unit", "link", "mode"])
+def test_each_part_is_repaired(booted: Files, damaged: str) -> None:
+    apply_persistence(booted, _plan(booted))
+    before = {path: booted.read(path) for path in (RULESET, UNIT)}
+    if damaged == "ruleset":
+        pathlib.Path(booted.locate(RULESET)).write_text("table inet x {\n}\n", encoding="utf-8")
+    elif damaged == "unit":
+        pathlib.Path(booted.locate(UNIT)).write_text("[Service]\n", encoding="utf-8")
+    elif damaged == "link":
+        os.unlink(booted.locate(WANTS))
+    else:
+        os.chmod(booted.locate(RULESET), 0o644)
+    plan = _plan(booted)
+    assert len(plan.changes) == 1
+    apply_persistence(booted, plan)
+    assert {path: booted.read(path) for path in (RULESET, UNIT)} == before
+    assert booted.link(WANTS) == UNIT
+    assert _plan(booted).changes == ()
+
+
+@needs_systemctl
+def test_another_nft_makes_another_unit(booted: Files) -> None:
+    apply_persistence(booted, _plan(booted))
+    assert _plan(booted, nft="/usr/local/sbin/nft").changes == ("write the unit %s" % UNIT,)
+
+
+def test_without_systemd_nothing_is_saved_and_the_note_says_so(plain: Files) -> None:
+    plan = _plan(plain)
+    assert (plan.state, plan.changes) == ("none", ())
+    assert "does not run systemd" in plan.note
+    apply_persistence(plain, plan)
+    assert _tree(plain) == []
+
+
+def test_asked_for_without_systemd_it_fails(plain: Files) -> None:
+    with pytest.raises(PersistenceError, match="firewall_persist is true, and this host does not run systemd"):
+        _plan(plain, Mode.TRUE)
+    assert _tree(plain) == []
+
+
+@needs_systemctl
+def test_switched_off_everything_goes(booted: Files) -> None:
+    apply_persistence(booted, _plan(booted))
+    plan = _plan(booted, Mode.FALSE)
+    assert plan.state == "none"
+    assert len(plan.changes) == 3
+    apply_persistence(booted, plan)
+    assert _tree(booted) == []
+    assert not booted.exists("/etc/palisade")
+    assert _plan(booted, Mode.FALSE).changes == ()
+
+
+def test_switched_off_where_nothing_was_changes_nothing(booted: Files) -> None:
+    assert _plan(booted, Mode.FALSE).changes == ()
+
+
+@needs_systemctl
+@pytest.mark.parametrize("missing", [RULESET, UNIT, WANTS, RECORD])
+def test_absence_is_reached_from_parts(booted: Files, missing: str) -> None:
+    apply_persistence(booted, _plan(booted))
+    write_record(booted, "{}\n")
+    os.unlink(booted.locate(missing))
+    assert len(plan_absence(booted)) == 3
+    remove_everything(booted)
+    assert _tree(booted) == []
+    assert plan_absence(booted) == ()
+    remove_everything(booted)
+
+
+@needs_systemctl
+def test_absence_leaves_what_others_put_there(booted: Files) -> None:
+    apply_persistence(booted, _plan(booted))
+    for path in ("/etc/palisade/theirs", "/etc/systemd/system/other.service"):
+        pathlib.Path(booted.locate(path)).write_text("", encoding="utf-8")
+    remove_everything(booted)
+    assert _tree(booted) == ["etc/palisade/theirs", "etc/systemd/system/other.service"]
+
+
+def test_absence_works_where_systemd_is_gone(plain: Files) -> None:
+    os.makedirs(plain.locate(os.path.dirname(WANTS)))
+    os.makedirs(plain.locate("/etc/palisade"))
+    pathlib.Path(plain.locate(UNIT)).write_text("", encoding="utf-8")
+    os.symlink(UNIT, plain.locate(WANTS))
+    remove_everything(plain)
+    assert _tree(plain) == []
+
+
+def test_a_link_in_place_of_the_ruleset_stops_before_anything_is_touched(booted: Files) -> None:
+    os.makedirs(booted.locate("/etc/palisade"))
+    os.symlink("/etc/passwd", booted.locate(RULESET))
+    with pytest.raises(FileError, match="symbolic link"):
+        _plan(booted)
+
+
+def _unit(files: Files) -> configparser.ConfigParser:
+    parser = configparser.ConfigParser(interpolation=None)
+    parser.optionxform = str  # type: ignore[assignment,method-assign]  # the documented way to keep letter case
+    parser.read_string(files.read(UNIT) or "")
+    return parser
+
+
+@needs_systemctl
+def test_the_unit_loads_before_the_network_and_never_unloads(booted: Files) -> None:
+    apply_persistence(booted, _plan(booted))
+    unit = _unit(booted)
+    assert unit["Service"]["ExecStart"] == "%s -f %s" % (NFT, RULESET)
+    assert "ExecStop" not in unit["Service"]
+    assert "network-pre.target" in unit["Unit"]["Before"].split()
+    assert "network-pre.target" in unit["Unit"]["Wants"].split()
+    assert "nftables.service" in unit["Unit"]["After"].split()
+    assert unit["Unit"]["DefaultDependencies"] == "no"
+
+
+@needs_systemctl
+def test_systemd_finds_no_fault_with_the_unit(booted: Files) -> None:
+    analyze = shutil.which("systemd-analyze")
+    if analyze is None:
+        pytest.skip("systemd-analyze, which reads units, is not installed here")
+    apply_persistence(booted, _plan(booted, nft=shutil.which("true") or "/bin/true"))
+    done = subprocess.run([analyze, "verify", booted.locate(UNIT)], capture_output=True, text=True, check=False)
+    about_ours = [line for line in done.stderr.splitlines() if "palisade" in line and "Failed to connect" not in line]
+    assert about_ours == []
+
+
+@needs_systemctl
+def test_a_systemctl_that_fails_is_quoted(
+    booted: Files, tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = tmp_path_factory.mktemp("bin")
+    (folder / "systemctl").write_text("#!/bin/sh\necho 'no way' >&2\nexit 1\n", encoding="utf-8")
+    (folder / "systemctl").chmod(0o755)
+    monkeypatch.setenv("PATH", "%s:%s" % (folder, os.environ["PATH"]))
+    with pytest.raises(PersistenceError, match=r"systemctl enable palisade\.service failed: no way"):
+        apply_persistence(booted, _plan(booted))
