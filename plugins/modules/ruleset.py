@@ -14,7 +14,8 @@ author:
 description:
   - Compiles the firewall policies of a host to one nftables table, C(inet palisade), and brings the kernel to it
     without a gap; no other table is ever written.
-  - Whether anything changes is decided by what the kernel holds. A table that was altered by hand is found and repaired.
+  - Whether anything changes is decided by what the kernel holds. A table that was altered by hand is found and
+    repaired.
   - A run stops before it touches anything if the policies are wrong (every problem is reported), if the new ruleset
     would refuse a new SSH connection from where the run comes from, or if a table C(inet palisade) exists that
     this module did not make.
@@ -62,8 +63,8 @@ options:
     type: dict
   from_inventory:
     description:
-      - Collect O(variables) and O(groups) from the inventory's variables of the host, on the controller. Only the policies
-        that are assigned to the host, and what they refer to, are templated.
+      - Collect O(variables) and O(groups) from the inventory's variables of the host, on the controller. Only the
+        policies that are assigned to the host, and what they refer to, are templated.
     type: bool
     default: false
   persist:
@@ -77,16 +78,16 @@ options:
     default: auto
   connection:
     description:
-      - Name of the connection plugin by which the host is reached. Set by the action plugin; it tells the safeguard C(ssh)
-        whether there is a connection to look for.
+      - Name of the connection plugin by which the host is reached. Set by the action plugin; it tells the safeguard
+        C(ssh) whether there is a connection to look for.
     type: str
     default: ''
 notes:
-  - Where no network namespace can be made (a container without C(CAP_SYS_ADMIN)), drift is found by comparing the kernel's
-    listing with a record of how it looked right after the last run, C(/etc/palisade/applied.json). RV(notes) says so. After
-    an update of nft that lists rules in other words, such a host is reported as changed once.
-  - A table that was altered in a way that cannot be changed in place (its flags, or the hook or priority of its chains) is
-    replaced as a whole, which sets its counters to zero. RV(changes) says so.
+  - Where no network namespace can be made (a container without C(CAP_SYS_ADMIN)), drift is found by comparing the
+    kernel's listing with a record of how it looked right after the last run, C(/etc/palisade/applied.json). RV(notes)
+    says so. After an update of nft that lists rules in other words, such a host is reported as changed once.
+  - A table that was altered in a way that cannot be changed in place (its flags, or the hook or priority of its chains)
+    is replaced as a whole, which sets its counters to zero. RV(changes) says so.
 seealso:
   - name: nft(8)
     description: The nft command's manual page.

@@ -88,7 +88,8 @@ def _packet(
     options: t.Dict[str, t.Any],
 ) -> Packet:
     """Options: ``sport``, ``interface``, ``state``, ``reply`` (of its connection), ``type``, ``reset``,
-    ``hop_limit``, ``source``, ``destination``."""
+    ``hop_limit``, ``source``, ``destination``.
+    """
     source = options.pop("source", source)
     destination = options.pop("destination", destination)
     icmp = options.pop("type", "echo-request") if protocol in ("icmp", "icmpv6") else None

@@ -13,7 +13,6 @@ import typing as t
 
 from .._policy.hostfacts import DNS_PORT, DNS_PROTOCOLS, Server, canonical_servers
 from .dhcp_clients import nameservers
-from .forwarders import find_forwarded
 from .network_state import LinkServer, NetworkState
 from .routes import local_addresses
 from .server_text import canonical_address, is_local, parse_server
@@ -91,6 +90,9 @@ class _Search:
             else:
                 self._add(server)
         if forwarders:
+            # Most hosts run no resolver of their own, and every file that is imported costs each run time.
+            from .forwarders import find_forwarded  # noqa: PLC0415 - see above
+
             servers, notes = find_forwarded(self._tree, self._services, self._network, forwarders[0].origin)
             self._servers += servers
             self._notes += notes
