@@ -36,6 +36,12 @@ test: setup ## Run every test that needs no container (ARGS='tests/unit -k ports
 test-ansible: setup ## Run the tests that involve Ansible on the newest ansible-core.
 	@scripts/test-ansible $(ARGS)
 
+SECONDS ?= 60
+
+.PHONY: agree
+agree: setup ## Compare evaluator and kernel on fresh random policies (SECONDS=600).
+	@PYTHONPATH=.cache/collections:. .venv/bin/python -m tests.properties.agreement --seconds $(SECONDS) $(ARGS)
+
 .PHONY: setup-lint
 setup-lint: setup
 	@scripts/setup-system lint

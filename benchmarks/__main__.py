@@ -14,7 +14,6 @@ import signal
 import subprocess
 import sys
 import time
-import types
 import typing as t
 
 from . import compile_time, fleet, groups, no_change
@@ -55,7 +54,7 @@ def main() -> int:
         return 130
 
 
-def _interrupt(number: int, frame: t.Optional[types.FrameType]) -> t.NoReturn:
+def _interrupt(*_signal: object) -> t.NoReturn:
     """Ends the run by way of everything that cleans up, which a second signal must not cut short."""
     for other in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(other, signal.SIG_IGN)

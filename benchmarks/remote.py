@@ -21,7 +21,7 @@ import tempfile
 import time
 import typing as t
 
-from tests.lab.namespaces import Host, HostProcess, Lab
+from tests.lab.namespaces import HostProcess, Lab
 from tests.lab.reexec import in_user_namespace
 
 from .figures import BenchmarkError

@@ -36,12 +36,13 @@ class Check(t.Protocol):
 @pytest.fixture(scope="session")
 def verdict_lab() -> collections.abc.Iterator[VerdictLab]:
     """One lab for all: a ruleset is replaced as a whole before each use."""
-    from tests.lab.reexec import why_unavailable
+    from tests.lab.reexec import ensure_privileges, why_unavailable
     from tests.lab.verdicts import VerdictLab
 
     reason = why_unavailable()
     if reason is not None:
         pytest.skip(reason)
+    ensure_privileges()
     with VerdictLab(interfaces=["eth0", "eth1", "docker0", "br-lan"]) as lab:
         yield lab
 

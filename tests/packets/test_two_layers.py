@@ -11,7 +11,7 @@ import pytest
 
 from tests.lab.connections import Server, probe_tcp
 from tests.lab.namespaces import Host, Lab
-from tests.lab.reexec import why_unavailable
+from tests.lab.reexec import ensure_privileges, why_unavailable
 
 from .wording import HOST, OTHER, program_of, text_of
 
@@ -49,6 +49,7 @@ def hosts() -> collections.abc.Iterator[Hosts]:
     reason = why_unavailable()
     if reason is not None:
         pytest.skip(reason)
+    ensure_privileges()
     with Lab() as lab:
         outsider, router, host = lab.hosts_named(["outsider", "router", "host"], private={})
         lab.connect(outsider, router, ("eth0", "outside"), (["%s/24" % OTHER], ["203.0.113.1/24"]))

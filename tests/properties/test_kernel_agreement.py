@@ -22,12 +22,13 @@ FEWEST = 100_000
 
 @pytest.fixture(scope="module")
 def lab() -> collections.abc.Iterator[VerdictLab]:
-    from tests.lab.reexec import why_unavailable
+    from tests.lab.reexec import ensure_privileges, why_unavailable
     from tests.lab.verdicts import VerdictLab
 
     reason = why_unavailable()
     if reason is not None:
         pytest.skip(reason)
+    ensure_privileges()
     with VerdictLab(interfaces=list(INTERFACES)) as made:
         yield made
 

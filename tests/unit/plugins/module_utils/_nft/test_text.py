@@ -130,7 +130,7 @@ def wide_table(matches: t.Iterable[t.Tuple[Match, ...]]) -> Table:
             NamedSet("ip6_x", SetType.IPV6, numbers(1, 3), "office"),
             NamedSet("ports_x", SetType.PORT, IntervalSet(((0, 9), (65535, 65535))), "web[0]"),
         ),
-        chains=(TableChain("other"), TableChain("rules", tuple(rules)), TableChain("input", hook="input")),
+        chains=(TableChain("other"), TableChain("every", tuple(rules)), TableChain("input", hook="input")),
     )
 
 
