@@ -80,7 +80,7 @@ def measure(say: Say) -> Outcome:
     one = {name: median_difference(taken[name + " 1"], taken["empty 1"]) for name in _TITLES}
     further = {name: _further(taken, name) for name in (_PING, _ROLE)}
     lines = [
-        "| play, nothing to change | one host: above an empty play | beside ping | a further host | beside ping | modules |",
+        "| nothing to change | one host: above an empty play | beside ping | a further host | beside ping | modules |",
         "|---|---|---|---|---|---|",
     ]
     for name, title in _TITLES.items():

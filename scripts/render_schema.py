@@ -209,7 +209,9 @@ def _rule() -> Schema:
             ),
             **_traffic_properties(),
             "service": _described(
-                "Service", "A service or several, instead of protocol and ports.", _or_null(_one_or_more(_ref("service_name")))
+                "Service",
+                "A service or several, instead of protocol and ports.",
+                _or_null(_one_or_more(_ref("service_name"))),
             ),
             "sources": _described("Sources", "Where packets come from. Absent means anywhere.", addresses),
             "destinations": _described("Destinations", "Where packets go to. Absent means anywhere.", addresses),
@@ -243,7 +245,7 @@ def _safeguards() -> Schema:
                     "dhcp": _described("DHCP", "auto, true or false.", {"anyOf": switch}),
                     "ssh": _described(
                         "SSH",
-                        "auto refuses a run that would cut its own way in; true, addresses or ports and sources add rules.",
+                        "auto refuses a run that would cut its own way in; other values add rules, or nothing.",
                         {"anyOf": [*switch, _ref("addresses"), ssh]},
                     ),
                 }
@@ -259,10 +261,12 @@ def _log_dropped() -> Schema:
             "limit": _described("Limit", "A rate such as 10/second.", {"type": ["string", "null"], "pattern": rate}),
             "prefix": _described(
                 "Prefix",
-                "Text before each message, up to 64 printable ASCII characters without quotes, backslashes and dollar signs.",
+                "Text before each message: up to 64 characters of ASCII without quotes, backslashes and dollar signs.",
                 {"type": ["string", "null"], "pattern": "^[ !#%-\\[\\]-~]{0,64}" + _END},
             ),
-            "group": _described("Group", "nflog group; absent means the kernel log.", _or_null(_number(0, 65535, _PORT))),
+            "group": _described(
+                "Group", "nflog group; absent means the kernel log.", _or_null(_number(0, 65535, _PORT))
+            ),
         }
     )
     return _described(
@@ -303,7 +307,6 @@ def _definitions() -> t.Dict[str, Schema]:
             "true or false; texts such as yes come from the command line.",
             {"anyOf": [{"type": "boolean"}, _words(["true", "false", "yes", "no", "on", "off"])]},
         ),
-        "name": _described("Name", "Up to 63 letters, digits, '_', '.' and '-', the first a letter or digit.", name),
         "policy_name": _described(
             "Policy", "A policy of firewall_policies, or a built-in one.", {**name, "examples": list(BUILT_IN_NAMES)}
         ),
@@ -371,24 +374,30 @@ def _definitions() -> t.Dict[str, Schema]:
             "A list of rules. The first rule that matches a packet decides.",
             _mapping(
                 {
-                    "description": _described("Description", "For the readers of the policy.", {"type": ["string", "null"]}),
-                    "rules": _described("Rules", "In the order of evaluation.", {"type": "array", "items": _ref("rule")}),
+                    "description": _described(
+                        "Description", "For the readers of the policy.", {"type": ["string", "null"]}
+                    ),
+                    "rules": _described(
+                        "Rules", "In the order of evaluation.", {"type": "array", "items": _ref("rule")}
+                    ),
                 },
                 ["rules"],
             ),
         ),
         "policies": _catalogue(
             "Policies",
-            "Name of a policy to its description and rules. Variables that begin with firewall_policies_ are merged in.",
+            "Name of a policy to its rules. Variables that begin with firewall_policies_ are merged in.",
             {"type": "string", "pattern": _NAME, "not": {"enum": list(BUILT_IN_NAMES)}},
             "policy",
         ),
         "assignment": _described(
-            "Assignment", "The name of a policy, or a policy with its order.", {"anyOf": [_ref("policy_name"), assignment]}
+            "Assignment",
+            "The name of a policy, or a policy with its order.",
+            {"anyOf": [_ref("policy_name"), assignment]},
         ),
         "assigned": _described(
             "Assigned policies",
-            "Policies of this host, in the order of evaluation. Variables that begin with firewall_assigned_ are merged in.",
+            "Policies in the order of evaluation. Variables that begin with firewall_assigned_ are merged in.",
             {"anyOf": [_NULL, _ref("policy_name"), {"type": "array", "items": _ref("assignment")}]},
         ),
         "network": _described(
@@ -405,7 +414,9 @@ def _definitions() -> t.Dict[str, Schema]:
             },
             "network",
         ),
-        "service_entry": _described("Kind of traffic", "One protocol or several, with ports or ICMP types.", service_entry),
+        "service_entry": _described(
+            "Kind of traffic", "One protocol or several, with ports or ICMP types.", service_entry
+        ),
         "service": _described("Service", "What a service listens on.", _one_or_more(_ref("service_entry"))),
         "services": _catalogue(
             "Services",

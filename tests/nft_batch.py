@@ -22,7 +22,7 @@ _MARK = "palisade-end-of-%d"
 _SECONDS = 300.0
 
 
-class NftFailure(AssertionError):
+class NftRefusedError(AssertionError):
     """nft refused something; the message is nft's own, and names the file."""
 
 
@@ -40,7 +40,7 @@ def list_loaded(
     Every load is a transaction of its own. Names may hold slashes.
 
     Raises:
-        NftFailure: nft refused one of the texts.
+        NftRefusedError: nft refused one of the texts.
     """
     folder.mkdir(parents=True, exist_ok=True)
     lines: t.List[str] = []
@@ -69,7 +69,7 @@ def list_loaded(
             env={**os.environ, "HOME": str(folder)},
         )
     if done.returncode != 0 or done.stderr:
-        raise NftFailure("nft %s: exit status %d\n%s" % (nft.version, done.returncode, done.stderr))
+        raise NftRefusedError("nft %s: exit status %d\n%s" % (nft.version, done.returncode, done.stderr))
     return dict(zip(texts, _split(done.stdout, len(texts), json=json)))
 
 
@@ -79,7 +79,7 @@ def _split(output: str, count: int, *, json: bool) -> t.Iterator[str]:
         mark = _MARK % index
         at = rest.find(mark)
         if at < 0:
-            raise NftFailure("nft printed nothing after ruleset %d:\n%s" % (index, rest[-2000:]))
+            raise NftRefusedError("nft printed nothing after ruleset %d:\n%s" % (index, rest[-2000:]))
         start = rest.rfind("\n", 0, at) + 1
         yield rest[:start]
         # The listing of the mark: one line of JSON, or two lines of text.

@@ -10,24 +10,30 @@ from __future__ import annotations
 
 import typing as t
 
-from ._core.errors import PolicyError
-from ._host.apply import Options, run
-from ._host.errors import HostError
-from ._host.persistence import Mode
-from ._host.privileges import check_privileges
+from ._archive_imports import compiled_once
+
+with compiled_once():
+    from ._core.errors import PolicyError
+    from ._host.apply import Options, run
+    from ._host.errors import HostError
+    from ._host.persistence import Mode
+    from ._host.privileges import check_privileges
 
 if t.TYPE_CHECKING:
     from ansible.module_utils.basic import AnsibleModule
 
 
-def run_module(module: AnsibleModule) -> t.NoReturn:
+def run_module(module: AnsibleModule) -> None:
     """Runs ``palisade.nftables.ruleset`` and exits."""
     parameters = module.params
     if parameters["from_inventory"]:
-        # The policies would be empty, and the firewall open.
+        # The policies would be empty, and the host open.
         module.fail_json(
             msg="from_inventory is the work of the action plugin palisade.nftables.ruleset, which did not run"
         )
+    if parameters["state"] == "present" and parameters["variables"] is None:
+        # An explicit null passes required_if.
+        module.fail_json(msg="state is present but variables is missing: without variables the host would be open")
     options = Options(
         state=parameters["state"],
         variables=parameters["variables"],
@@ -38,9 +44,12 @@ def run_module(module: AnsibleModule) -> t.NoReturn:
     )
     try:
         check_privileges()
-        result = run(options)
+        _exit(module, run(options))
     except (PolicyError, HostError) as exc:
         module.fail_json(msg=str(exc))
+
+
+def _exit(module: AnsibleModule, result: t.Dict[str, t.Any]) -> None:
     for warning in result.pop("warnings"):
         module.warn(warning)
     diff = result.pop("diff")

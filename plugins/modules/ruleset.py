@@ -224,19 +224,21 @@ from ansible.module_utils.basic import AnsibleModule
 
 from ..module_utils._module import run_module
 
+ARGUMENT_SPEC = {
+    "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
+    "variables": {"type": "dict"},
+    "groups": {"type": "dict"},
+    "from_inventory": {"type": "bool", "default": False},
+    "persist": {"type": "str", "choices": ["auto", "true", "false"], "default": "auto"},
+    "connection": {"type": "str", "default": ""},
+}
+
 
 def main() -> None:
     """Runs the module."""
     run_module(
         AnsibleModule(
-            argument_spec={
-                "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
-                "variables": {"type": "dict"},
-                "groups": {"type": "dict"},
-                "from_inventory": {"type": "bool", "default": False},
-                "persist": {"type": "str", "choices": ["auto", "true", "false"], "default": "auto"},
-                "connection": {"type": "str", "default": ""},
-            },
+            argument_spec=ARGUMENT_SPEC,
             required_if=[("state", "present", ("variables",))],
             supports_check_mode=True,
         )

@@ -27,7 +27,7 @@ from tests.lab.packets import TCP, LabPacket
 from tests.lab.reexec import LabUnavailableError, ensure_privileges
 
 #: Of each family.
-_CHANGES = 120
+_CHANGES = 100
 
 #: Elements of the largest set: enough that loading it takes the kernel many times as long as one packet.
 _MANY = 5000

@@ -122,7 +122,14 @@ def scalars() -> st.SearchStrategy[t.Any]:
         st.integers(-70000, 70000),
         st.sampled_from([10**30, -(10**4000), 2**64, 65536, 1.5, float("nan"), float("inf"), float("-inf")]),
         texts(),
-        st.sampled_from([b"bytes", datetime.date(2026, 1, 2), datetime.datetime(2026, 1, 2, 3, 4), {1, 2}]),
+        st.sampled_from(
+            [
+                b"bytes",
+                datetime.date(2026, 1, 2),
+                datetime.datetime(2026, 1, 2, 3, 4, tzinfo=datetime.timezone.utc),
+                {1, 2},
+            ]
+        ),
         st.sampled_from(_KEYS + _NETWORKS + _SERVICES + ("ingress", "accept", "tcp", "auto", "host", "netcup", "eth0")),
     )
 

@@ -50,15 +50,20 @@ def attempt(variables: t.Mapping[str, t.Any], groups: t.Optional[t.Mapping[str, 
     try:
         firewall = parse_firewall(variables, groups=_GROUPS if groups is None else groups, everything=True)
     except PolicyError as exc:
-        assert exc.problems
-        for problem in exc.problems:
-            line = str(problem)
-            assert len(line) < 2000
-            assert line.isprintable(), "a problem is one line that a terminal can show"
-            assert problem.place.startswith("firewall_") or problem.place.split(".")[0] in ("ping", "mail-block")
-        assert len(str(exc).splitlines()) <= 51
+        assert_readable(exc)
         return None
     return compile_program(build_program(firewall))
+
+
+def assert_readable(refusal: PolicyError) -> None:
+    """Every problem has a place, and is one line that a terminal can show."""
+    assert refusal.problems
+    for problem in refusal.problems:
+        line = str(problem)
+        assert len(line) < 2000
+        assert line.isprintable()
+        assert problem.place.startswith("firewall_") or problem.place.split(".")[0] in ("ping", "mail-block")
+    assert len(str(refusal).splitlines()) <= 51
 
 
 def assert_listed_as_meant(table: Table, listing: str) -> None:

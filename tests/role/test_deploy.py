@@ -253,7 +253,6 @@ def test_nothing_is_left_in_the_controllers_temporary_folder(two: Fleet) -> None
 
 #: Stands in for the package manager behind ansible.builtin.package: the lab has no package mirror.
 PACKAGE_MANAGER = """
-import os
 import shutil
 
 from ansible.module_utils.basic import AnsibleModule
@@ -262,7 +261,7 @@ module = AnsibleModule({"name": {"type": "str"}, "state": {"type": "str"}}, supp
 if module.params["name"] != "nftables":
     module.fail_json(msg="there is no package %s" % module.params["name"])
 if not module.check_mode:
-    os.rename("/etc/package/nft", %(nft)r)
+    shutil.copy2("/etc/package/nft", %(nft)r)
 module.exit_json(changed=True)
 """
 
@@ -274,9 +273,11 @@ def test_nft_is_installed_where_it_is_missing(two: Fleet) -> None:
     bare.run(
         ["sh", "-c", "mkdir /etc/package && cp -p %(nft)s /etc/package/ && rm %(nft)s" % {"nft": shlex.quote(nft)}]
     )
-    two.write("library/lab_package.py", PACKAGE_MANAGER.replace("%(nft)r", repr(nft)))
+    module = "collections/ansible_collections/lab/tools/plugins/modules/package_manager.py"
+    two.write(module, PACKAGE_MANAGER.replace("%(nft)r", repr(nft)))
+    two.environment["ANSIBLE_COLLECTIONS_PATH"] += ":%s" % (two.folder / "collections")
     two.write("site.yml", ROLE % "any_errors_fatal: true")
-    arguments = ("site.yml", "-e", "ansible_package_use=lab_package")
+    arguments = ("site.yml", "-e", "ansible_package_use=lab.tools.package_manager")
 
     check = two.run(*arguments, "--check")
     assert (check.status, check.changed()["bare1"]) == (0, 1), check.output

@@ -27,7 +27,7 @@ from tests.nft_versions import NftVersion, nft_parameters
 UPDATE = bool(os.environ.get("PALISADE_UPDATE_CASES"))
 
 
-@functools.lru_cache(maxsize=None)
+@functools.cache
 def _ran(name: str) -> t.Tuple[Case, Outcome]:
     case = load_case(name)
     return case, run_case(case)
@@ -82,7 +82,7 @@ def test_the_names_are_well_formed_and_the_sentences_differ() -> None:
 
 
 @pytest.mark.parametrize("nft", nft_parameters())
-def test_nft_loads_every_text_twice_in_a_row_and_lists_what_loads_again(nft: NftVersion, tmp_path: pathlib.Path) -> None:
+def test_nft_loads_every_text_twice_and_lists_what_loads_again(nft: NftVersion, tmp_path: pathlib.Path) -> None:
     texts = {name: _ran(name)[1].text for name in case_names() if _ran(name)[1].text}
     listed = list_loaded(nft, texts, tmp_path / "written", times=2)
     again = list_loaded(nft, listed, tmp_path / "listed")

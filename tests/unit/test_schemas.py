@@ -85,13 +85,13 @@ def test_schema_and_parser_agree(name: str) -> None:
     assert_equal(case.variables, case.groups)
 
 
-@settings(max_examples=150, suppress_health_check=list(HealthCheck), **DETERMINISTIC)
+@settings(max_examples=80, suppress_health_check=list(HealthCheck), **DETERMINISTIC)
 @given(variables=valid_variables())
 def test_the_schema_takes_what_the_parser_takes(variables: t.Dict[str, t.Any]) -> None:
     assert_equal(variables, {"servers": ["198.51.100.20"]})
 
 
-@settings(max_examples=400, suppress_health_check=list(HealthCheck), **DETERMINISTIC)
+@settings(max_examples=250, suppress_health_check=list(HealthCheck), **DETERMINISTIC)
 @given(variables=any_variables())
 def test_the_schema_refuses_what_the_parser_refuses(variables: t.Dict[str, t.Any]) -> None:
     assert_equal(variables, {"servers": ["198.51.100.20"]})
@@ -118,9 +118,7 @@ def test_every_definition_and_every_key_is_described_for_editors() -> None:
         for key, value in definition.get("properties", {}).items():
             places["%s.%s" % (name, key)] = value
     missing = [
-        place
-        for place, value in places.items()
-        if "$ref" not in value and not {"title", "description"} <= set(value)
+        place for place, value in places.items() if "$ref" not in value and not {"title", "description"} <= set(value)
     ]
     assert missing == []
 

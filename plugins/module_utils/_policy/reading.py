@@ -104,7 +104,7 @@ def read_text(value: object, place: Path, problems: Problems) -> str:
     if value is None:
         return ""
     if isinstance(value, str):
-        return value
+        return str(value)
     problems.error(place, "type", "%s is not a text" % show(value))
     return ""
 

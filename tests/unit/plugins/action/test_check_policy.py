@@ -8,10 +8,16 @@ from __future__ import annotations
 
 import typing as t
 
+from ansible_collections.palisade.nftables.plugins.action.check_policy import ActionModule
+
 if t.TYPE_CHECKING:
     from .conftest import Act
 
 SSH = {"ssh": {"rules": [{"direction": "ingress", "service": "ssh", "sources": ["group:all"], "action": "accept"}]}}
+
+
+def test_it_asks_for_no_connection() -> None:
+    assert not ActionModule._requires_connection
 
 
 def test_a_host_whose_variables_are_right(act: Act) -> None:

@@ -8,8 +8,14 @@ from __future__ import annotations
 
 import typing as t
 
+from ansible_collections.palisade.nftables.plugins.action.ruleset import ActionModule
+
 if t.TYPE_CHECKING:
     from .conftest import Act
+
+
+def test_it_may_run_in_the_background_as_the_documentation_says() -> None:
+    assert ActionModule._supports_async
 
 
 def test_it_goes_to_the_host_with_what_is_right(act: Act) -> None:

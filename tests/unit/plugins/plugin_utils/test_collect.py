@@ -306,6 +306,9 @@ def test_settings_that_are_none_of_their_choices(collected: Collect) -> None:
     "variables",
     [
         "firewall_policies: [web]",
+        "firewall_policies: '{{ firewall_policies }}'",
+        "firewall_policies: {web: '{{ firewall_policies }}'}\nfirewall_assigned: [web]",
+        "firewall_policies: &self {web: *self}\nfirewall_assigned: [web]",
         "firewall_policies: 5",
         "firewall_networks: text",
         "firewall_policies: {web: 5}\nfirewall_assigned: [web]",

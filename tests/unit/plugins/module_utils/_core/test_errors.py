@@ -19,7 +19,6 @@ from ansible_collections.palisade.nftables.plugins.module_utils._core.errors imp
     show,
 )
 
-
 SHOWN: t.List[t.Tuple[object, str]] = [
     ("office", "'office'"),
     ("", "''"),

@@ -10,7 +10,7 @@ import copy
 import typing as t
 
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 
 from ansible_collections.palisade.nftables.plugins.module_utils._core.errors import PolicyError
 from ansible_collections.palisade.nftables.plugins.module_utils._policy.hostfacts import HostFacts, Server
@@ -21,7 +21,7 @@ from ansible_collections.palisade.nftables.plugins.module_utils._policy.program 
     interface_matches,
 )
 from tests.properties.generate import PolicyGenerator
-from tests.properties.strategies import deterministic, mutated_variables
+from tests.properties.strategies import DETERMINISTIC, mutated_variables
 
 FACTS = HostFacts(dns_servers=(Server("198.51.100.53", 53, ("udp",)),), dhcp4=True)
 GROUPS = {"servers": ["198.51.100.20"]}
@@ -44,7 +44,7 @@ def test_only_what_is_assigned_is_looked_at() -> None:
     assert [policy.name for policy in parse_firewall(variables).assigned] == ["a"]
 
 
-@deterministic
+@settings(max_examples=60, suppress_health_check=list(HealthCheck), **DETERMINISTIC)
 @given(variables=mutated_variables())
 def test_parsing_changes_nothing_and_repeats_itself(variables: t.Dict[str, t.Any]) -> None:
     before = copy.deepcopy(variables)
