@@ -5,38 +5,8 @@
 
 from __future__ import annotations
 
-import typing as t
-
-import pytest
-
-from ansible_collections.palisade.nftables.plugins.module_utils._core.errors import PolicyError
-from ansible_collections.palisade.nftables.plugins.module_utils._policy.parse import parse_firewall
-
 from .conftest import Check
-from .wording import OTHER, OTHER6, PEER, PEER6, accepts, drops, from_host, to_host
-
-
-def rule(direction: str, action: str = "accept", **keys: object) -> t.Dict[str, object]:
-    return {"direction": direction, "action": action, **keys}
-
-
-def tcp_in(port: object, **keys: object) -> t.Dict[str, object]:
-    return rule("ingress", protocol="tcp", destination_ports=port, **keys)
-
-
-def assigned(profile: str, *rules: t.Dict[str, object], **settings: object) -> t.Dict[str, object]:
-    return {
-        "firewall_profile": profile,
-        "firewall_policies": {"web": {"rules": list(rules)}},
-        "firewall_assigned": ["web"],
-        **settings,
-    }
-
-
-def refusal(variables: t.Mapping[str, object]) -> str:
-    with pytest.raises(PolicyError) as raised:
-        parse_firewall(variables)
-    return str(raised.value)
+from .wording import OTHER, OTHER6, PEER, PEER6, accepts, assigned, drops, from_host, refusal, rule, tcp_in, to_host
 
 
 def test_r79_nothing_is_filtered_before_a_policy(check: Check) -> None:

@@ -13,7 +13,6 @@ import typing as t
 
 import pytest
 
-from ansible_collections.palisade.nftables.plugins.module_utils._core.errors import PolicyError
 from ansible_collections.palisade.nftables.plugins.module_utils._policy.parse import parse_firewall
 
 from .conftest import Check
@@ -23,10 +22,15 @@ from .wording import (
     PEER,
     PEER6,
     accepts,
+    assigned,
     drops,
     from_host,
     program_of,
+    refusal,
     rejects,
+    rule,
+    tcp_in,
+    tcp_out,
     text_of,
     to_host,
 )
@@ -35,36 +39,9 @@ NETCUP_RESOLVER = "46.38.225.230"
 TIME_SERVER = "192.0.2.123"
 
 
-def rule(direction: str, action: str = "accept", **keys: object) -> t.Dict[str, object]:
-    return {"direction": direction, "action": action, **keys}
-
-
-def tcp_in(port: object, **keys: object) -> t.Dict[str, object]:
-    return rule("ingress", protocol="tcp", destination_ports=port, **keys)
-
-
-def tcp_out(port: object, **keys: object) -> t.Dict[str, object]:
-    return rule("egress", protocol="tcp", destination_ports=port, **keys)
-
-
 def netcup(*rules: t.Dict[str, object], **settings: object) -> t.Dict[str, object]:
     """One policy ``web`` under the netcup profile, without the default policies unless they are asked for."""
-    return profile("netcup", *rules, **{"firewall_default_policies": [], **settings})
-
-
-def profile(name: str, *rules: t.Dict[str, object], **settings: object) -> t.Dict[str, object]:
-    return {
-        "firewall_profile": name,
-        "firewall_policies": {"web": {"rules": list(rules)}},
-        "firewall_assigned": ["web"],
-        **settings,
-    }
-
-
-def refusal(variables: t.Mapping[str, object]) -> str:
-    with pytest.raises(PolicyError) as raised:
-        parse_firewall(variables)
-    return str(raised.value)
+    return assigned("netcup", *rules, **{"firewall_default_policies": [], **settings})
 
 
 def test_r1_filters_both_directions(check: Check) -> None:
@@ -82,7 +59,7 @@ def test_r3_extras_need_the_host_profile(check: Check) -> None:
     """Read as the design decides: what the provider lacks is what the profile ``host`` adds."""
     refused = rule("ingress", action="reject", protocol="tcp", destination_ports=81)
     assert "firewall_policies.web.rules[0].action" in refusal(netcup(refused))
-    check(profile("host", refused), rejects(to_host("tcp", PEER, 81)))
+    check(assigned("host", refused), rejects(to_host("tcp", PEER, 81)))
 
 
 def test_r4_rules_are_traced_to_their_policy(check: Check) -> None:
@@ -312,7 +289,7 @@ def test_r40_no_reject_and_silence(check: Check) -> None:
 
 
 def test_r41_reject_in_the_host_profile(check: Check) -> None:
-    variables = profile(
+    variables = assigned(
         "host",
         rule("ingress", action="reject", protocol=["tcp", "udp"], destination_ports=81),
         rule("egress", action="reject", protocol="any", destinations=[PEER, PEER6]),
@@ -497,5 +474,5 @@ def test_r72_allow_all_belongs_above_the_others(check: Check) -> None:
 
 def test_r77_does_not_lean_on_the_provider(check: Check) -> None:
     """The same policy under the host profile: complete by itself, whoever filters before it."""
-    variables = profile("host", *EXAMPLE_2[:2])
+    variables = assigned("host", *EXAMPLE_2[:2])
     check(variables, [*accepts(to_host("tcp", PEER, 80)), *drops(to_host("tcp", PEER, 81), to_host("udp", PEER6, 80))])

@@ -10,7 +10,7 @@ import typing as t
 from dataclasses import dataclass
 
 from ansible_collections.palisade.nftables.plugins.module_utils._compile.compile import compile_program
-from ansible_collections.palisade.nftables.plugins.module_utils._core.errors import Path, Problems
+from ansible_collections.palisade.nftables.plugins.module_utils._core.errors import Path, PolicyError, Problems
 from ansible_collections.palisade.nftables.plugins.module_utils._nft.text import render_load
 from ansible_collections.palisade.nftables.plugins.module_utils._policy.evaluate import Decision, evaluate
 from ansible_collections.palisade.nftables.plugins.module_utils._policy.hostfacts import hostfacts_from_plain
@@ -126,3 +126,39 @@ def drops(*packets: Packet) -> t.List[Expected]:
 
 def rejects(*packets: Packet) -> t.List[Expected]:
     return [Expected(REJECT, packet) for packet in packets]
+
+
+def rule(direction: str, action: str = "accept", **keys: object) -> t.Dict[str, object]:
+    """A rule as an operator writes it."""
+    return {"direction": direction, "action": action, **keys}
+
+
+def tcp_in(port: object, **keys: object) -> t.Dict[str, object]:
+    return rule("ingress", protocol="tcp", destination_ports=port, **keys)
+
+
+def tcp_out(port: object, **keys: object) -> t.Dict[str, object]:
+    return rule("egress", protocol="tcp", destination_ports=port, **keys)
+
+
+def assigned(profile: str, *rules: t.Dict[str, object], **settings: object) -> t.Dict[str, object]:
+    """Role variables that assign one policy ``web`` with these rules."""
+    return {
+        "firewall_profile": profile,
+        "firewall_policies": {"web": {"rules": list(rules)}},
+        "firewall_assigned": ["web"],
+        **settings,
+    }
+
+
+def refusal(variables: t.Mapping[str, object]) -> str:
+    """The problems for which the parser refuses role variables, one a line.
+
+    Raises:
+        AssertionError: It takes them.
+    """
+    try:
+        parse_firewall(variables)
+    except PolicyError as exc:
+        return str(exc)
+    raise AssertionError("the parser took what it should refuse: %r" % variables)

@@ -142,7 +142,7 @@ def _find_wanted(options: Options, host: Host) -> _Wanted:
 def _make_plan(options: Options, host: Host, nft: Nft, wanted: _Wanted) -> _Plan:
     comparing = Comparing(nft, wanted.table)
     # The namespace of the comparison fills up meanwhile.
-    findings = find_neighbours(host.root, _decode_ruleset(nft.list_ruleset_json()))
+    findings = find_neighbours(host.root, _decode_ruleset(nft.list_foreign_json()))
     persistence = plan_persistence(host.files, options.persist, render_load(wanted.table), os.path.realpath(nft.path))
     comparison = comparing.finish(lambda: host.files.read(RECORD))
     change = Change(()) if comparison.equal else live_change(wanted.table, comparison.live, comparison.altered)

@@ -72,8 +72,14 @@ class Nft:
         """The listing of our table without counter values; None where there is no such table."""
         return self._list("-s", "list", "table", "inet", TABLE_NAME)
 
-    def list_ruleset_json(self) -> str:
-        """The whole ruleset as JSON; empty where this nft was built without JSON."""
+    def list_foreign_json(self) -> str:
+        """The whole ruleset as JSON; empty where there is no table but ours, and where this nft knows no JSON.
+
+        Most hosts have no other table, and a large one of ours takes nft seconds to write as JSON.
+        """
+        tables = set(self._run(("list", "tables")).splitlines()) - {"", "table inet %s" % TABLE_NAME}
+        if not tables:
+            return ""
         try:
             return self._run(("-j", "list", "ruleset"))
         except NftRefusedError:
