@@ -25,7 +25,7 @@ from ..module_utils._policy.networks import GROUP_PREFIX
 from ..module_utils._policy.parse import MERGED_VARIABLES, SINGLE_VARIABLES, parse_firewall
 from ..module_utils._policy.reading import suggestion
 from ._misspelt import misspelt
-from ._plain import to_plain
+from ._plain import is_bounded, to_plain
 
 if t.TYPE_CHECKING:
     from ansible.template import Templar
@@ -199,6 +199,9 @@ class _Collector:
     def _template(self, raw: object, place: Path) -> t.Any:
         """The value in plain types; None where templating failed, with a problem at each failing part."""
         if raw is None:
+            return None
+        if not is_bounded(raw, place, self._problems):
+            self._failed.append(self._problems.errors[-1].place)
             return None
         try:
             value = self._templar.template(raw)

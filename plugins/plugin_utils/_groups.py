@@ -26,7 +26,7 @@ from ansible.errors import AnsibleError, AnsibleValueOmittedError
 
 from ..module_utils._core.addresses import AddressError, parse_range
 from ..module_utils._core.errors import Path, Problem, Problems, show
-from ._plain import to_plain
+from ._plain import is_bounded, to_plain
 
 if t.TYPE_CHECKING:
     from ansible.template import Templar
@@ -173,11 +173,12 @@ class _Member:
         if isinstance(value, str) and not self._templar.is_possibly_template(value):
             return str.__str__(value)
         place = self._place / variable
+        if value is None or not is_bounded(value, place, self._problems):
+            return None
+        variables = {**self._variables, "hostvars": self._hostvars}
         try:
-            if value is not None:
-                self.templated = self.templated or self._templar.is_template(value)
-                variables = {**self._variables, "hostvars": self._hostvars}
-                value = self._templar.copy_with_new_env(available_variables=variables).template(value)
+            self.templated = self.templated or self._templar.is_template(value)
+            value = self._templar.copy_with_new_env(available_variables=variables).template(value)
         except AnsibleValueOmittedError:
             return None
         except AnsibleError as exc:

@@ -33,6 +33,9 @@ _MOST_VALUES = 1_000_000
 #: Past this, Python refuses to write an integer as decimal text by default, and nothing here is that large.
 _LARGEST_INTEGER = 10**30
 
+_TOO_DEEP = "values are nested more than %d deep here" % _DEEPEST
+_TOO_MANY = "the variable holds more than %d values" % _MOST_VALUES
+
 _DATES = (datetime.date, datetime.time)
 _LISTS = (list, tuple, range, types.GeneratorType)
 
@@ -51,6 +54,31 @@ def to_plain(value: object, place: Path, problems: Problems) -> t.Any:
     return _Rebuild(problems).rebuild(value, place, 0)
 
 
+def is_bounded(value: object, place: Path, problems: Problems) -> bool:
+    """Whether a value that is not templated yet may be: the template engine would follow it to its end.
+
+    A YAML alias can make a container hold itself. What is too deep or too large is reported.
+    """
+    errors = len(problems.errors)
+    remaining = _MOST_VALUES
+    waiting: t.List[t.Tuple[object, Path, int]] = [(value, place, 0)]
+    while waiting:
+        item, item_place, depth = waiting.pop()
+        if not isinstance(item, (dict, list, tuple)):
+            continue
+        remaining -= len(item)
+        if depth >= _DEEPEST:
+            problems.error(item_place, "depth", _TOO_DEEP)
+        elif remaining < 0:
+            problems.error(place, "size", _TOO_MANY)
+        else:
+            inside = item.items() if isinstance(item, dict) else enumerate(item)
+            waiting.extend((one, item_place / key, depth + 1) for key, one in inside)
+        if len(problems.errors) > errors:
+            return False
+    return True
+
+
 class _Rebuild:
     def __init__(self, problems: Problems) -> None:
         self._problems = problems
@@ -60,7 +88,7 @@ class _Rebuild:
         self._values += 1
         if self._values > _MOST_VALUES:
             if self._values == _MOST_VALUES + 1:
-                self._refuse(place, "size", "the variable holds more than %d values" % _MOST_VALUES)
+                self._refuse(place, "size", _TOO_MANY)
             return None
         # bool before int, whose subclass it is.
         if value is None or isinstance(value, bool):
@@ -77,7 +105,7 @@ class _Rebuild:
             return value.isoformat()
         if isinstance(value, (collections.abc.Mapping, collections.abc.Set, *_LISTS)):
             if depth >= _DEEPEST:
-                return self._refuse(place, "depth", "values are nested more than %d deep here" % _DEEPEST)
+                return self._refuse(place, "depth", _TOO_DEEP)
             if isinstance(value, collections.abc.Mapping):
                 return {
                     self._key(key, place): self.rebuild(item, place / key, depth + 1) for key, item in value.items()

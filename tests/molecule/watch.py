@@ -6,7 +6,7 @@
 
 Usage: watch.py STOP_FILE SOURCE,DESTINATION,PORT ...
 
-It goes on until STOP_FILE exists, two minutes at most, and prints one JSON mapping: for each place, as
+It goes on until STOP_FILE exists, four minutes at most, and prints one JSON mapping: for each place, as
 given, ``sent`` and ``answers``, and whether the file was there (``stopped``).
 """
 
@@ -18,7 +18,7 @@ import socket
 import sys
 import time
 
-_LONGEST = 120.0
+_LONGEST = 240.0
 #: Seconds between two datagrams to the same place: fine enough to hit a gap of a few milliseconds.
 _PAUSE = 0.002
 

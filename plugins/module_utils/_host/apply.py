@@ -14,7 +14,6 @@ from __future__ import annotations
 import json
 import os
 import typing as t
-from dataclasses import dataclass
 
 from .._compile.compile import compile_program
 from .._compile.table import TABLE_NAME, Table
@@ -49,8 +48,7 @@ _LOCK = "/run/palisade.lock"
 Result = t.Dict[str, t.Any]
 
 
-@dataclass(frozen=True)
-class Options:
+class Options(t.NamedTuple):
     """What is asked for.
 
     Attributes:
@@ -67,8 +65,7 @@ class Options:
     check_mode: bool = False
 
 
-@dataclass(frozen=True)
-class Host:
+class Host(t.NamedTuple):
     """The host that this process runs on; tests put its files below another root and choose the PATH."""
 
     root: str = "/"
@@ -80,8 +77,7 @@ class Host:
         return Files(self.root)
 
 
-@dataclass(frozen=True)
-class _Wanted:
+class _Wanted(t.NamedTuple):
     """What the variables ask for on this host."""
 
     firewall: Firewall
@@ -90,8 +86,7 @@ class _Wanted:
     guard: GuardReport
 
 
-@dataclass(frozen=True)
-class _Plan:
+class _Plan(t.NamedTuple):
     """What a run would do, and what it reports."""
 
     table: Table

@@ -16,7 +16,6 @@ and how the kernel listed it right afterwards: the table is the wanted one if bo
 
 from __future__ import annotations
 
-import dataclasses
 import hashlib
 import json
 import os
@@ -42,8 +41,7 @@ class _NoNamespaceError(Exception):
     """No network namespace may be made here; the message says what the kernel answered."""
 
 
-@dataclasses.dataclass(frozen=True)
-class Record:
+class Record(t.NamedTuple):
     """What was loaded last, as digests, and how the kernel listed it then, block by block."""
 
     wanted: str
@@ -53,8 +51,7 @@ class Record:
         return json.dumps({"wanted": self.wanted, "listing": dict(self.listing)}, indent=1, sort_keys=True) + "\n"
 
 
-@dataclasses.dataclass(frozen=True)
-class Comparison:
+class Comparison(t.NamedTuple):
     """The kernel's table beside the wanted one.
 
     Attributes:

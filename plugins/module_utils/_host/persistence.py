@@ -13,7 +13,6 @@ from __future__ import annotations
 
 import enum
 import typing as t
-from dataclasses import dataclass
 
 from .command import find_program, run_program
 from .errors import HostError
@@ -92,8 +91,7 @@ class Mode(enum.Enum):
     FALSE = "false"
 
 
-@dataclass(frozen=True)
-class PersistencePlan:
+class PersistencePlan(t.NamedTuple):
     """What is to be done, and how it will be.
 
     Attributes:

@@ -9,7 +9,6 @@
 from __future__ import annotations
 
 import typing as t
-from dataclasses import dataclass
 
 from .._compile.table import TABLE_NAME, Table
 from .._nft.live import LiveTable
@@ -24,8 +23,7 @@ _LISTED_NAMES = 5
 _PLURALS = {"set": "sets", "map": "maps", "chain": "chains", "counter": "counters"}
 
 
-@dataclass(frozen=True)
-class Counts:
+class Counts(t.NamedTuple):
     """The size of a table. A range or prefix is one element."""
 
     rules: int

@@ -43,8 +43,7 @@ class CutOffError(HostError):
     """The new ruleset would refuse a new connection from where this run comes from."""
 
 
-@dataclasses.dataclass(frozen=True)
-class GuardReport:
+class GuardReport(t.NamedTuple):
     """What the safeguard did.
 
     Attributes:

@@ -18,7 +18,6 @@ from __future__ import annotations
 import dataclasses
 import re
 import typing as t
-from dataclasses import dataclass
 
 from .._compile.table import TABLE_NAME, NamedSet, SetReference, Table, TableChain, TableRule
 from .live import BaseChain, Key, LiveTable
@@ -37,8 +36,7 @@ _DELETION_ORDER = (_MAP, _CHAIN, _SET, "meter", "flowtable")
 _DELETED_AS = {"meter": _SET}
 
 
-@dataclass(frozen=True)
-class Transaction:
+class Transaction(t.NamedTuple):
     """nft text that takes effect as a whole or not at all.
 
     Attributes:
@@ -50,8 +48,7 @@ class Transaction:
     undo: str = ""
 
 
-@dataclass(frozen=True)
-class Change:
+class Change(t.NamedTuple):
     """Transactions, to be run in order until one fails.
 
     Attributes:

@@ -15,7 +15,6 @@ from __future__ import annotations
 
 import re
 import typing as t
-from dataclasses import dataclass
 
 from .._compile.table import TABLE_NAME
 
@@ -50,8 +49,7 @@ class BaseChain(t.NamedTuple):
     priority: str
 
 
-@dataclass(frozen=True, order=True)
-class Block:
+class Block(t.NamedTuple):
     """One named thing of the table.
 
     Attributes:
@@ -96,8 +94,7 @@ class Block:
         return "".join(["\t%s %s {\n" % self.key, *("\t\t%s\n" % line for line in self.lines), "\t}\n"])
 
 
-@dataclass(frozen=True)
-class LiveTable:
+class LiveTable(t.NamedTuple):
     """The table as one nft on one kernel lists it.
 
     Attributes:

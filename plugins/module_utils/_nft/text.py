@@ -90,7 +90,7 @@ def render_load(table: Table) -> str:
     """The text of a first load or of a boot: replaces the whole table in one transaction.
 
     On a live host the replacement leaves an instant in which interval sets read as empty, so a
-    change is made of :func:`render_inert` and :func:`render_switch` instead.
+    change is made by :func:`.changes.live_change` instead.
     """
     return "table inet {0}\ndelete table inet {0}\n{1}".format(TABLE_NAME, render_table(table))
 

@@ -8,7 +8,6 @@
 
 from __future__ import annotations
 
-import difflib
 import enum
 import itertools
 import re
@@ -44,6 +43,8 @@ def suggestion(name: object, known: t.Iterable[str], problems: t.Optional[Proble
     if not isinstance(name, str) or len(name) > 80 or (problems is not None and problems.list_is_full):
         return ""
     by_lower = {one.lower(): one for one in itertools.islice(known, _MOST_COMPARED)}
+    import difflib  # noqa: PLC0415 - it costs a host some milliseconds, and only mistakes need it
+
     near = difflib.get_close_matches(name.lower(), list(by_lower), n=1, cutoff=0.7)
     return "; did you mean '%s'?" % by_lower[near[0]] if near else ""
 

@@ -308,7 +308,6 @@ def test_settings_that_are_none_of_their_choices(collected: Collect) -> None:
         "firewall_policies: [web]",
         "firewall_policies: '{{ firewall_policies }}'",
         "firewall_policies: {web: '{{ firewall_policies }}'}\nfirewall_assigned: [web]",
-        "firewall_policies: &self {web: *self}\nfirewall_assigned: [web]",
         "firewall_policies: 5",
         "firewall_networks: text",
         "firewall_policies: {web: 5}\nfirewall_assigned: [web]",
@@ -325,6 +324,13 @@ def test_settings_that_are_none_of_their_choices(collected: Collect) -> None:
 def test_shapes_that_nobody_meant_reach_the_parser(collected: Collect, variables: str) -> None:
     with pytest.raises(PolicyError):
         parse_firewall(collected(variables).variables)
+
+
+def test_a_value_that_holds_itself_is_refused(collected: Collect) -> None:
+    variables = "firewall_assigned: [web]\nfirewall_policies: {web: &self {rules: [*self], other: *self}}"
+    (problem,) = problems_of(collected, variables)
+    assert problem.startswith("firewall_policies.web.other.other")
+    assert problem.endswith("values are nested more than 32 deep here")
 
 
 def test_unreadable_values_are_refused_where_they_are(collected: Collect) -> None:

@@ -15,7 +15,7 @@ import pytest
 from ansible.errors import AnsibleUndefinedVariable
 
 from ansible_collections.palisade.nftables.plugins.module_utils._core.errors import Path, Problems
-from ansible_collections.palisade.nftables.plugins.plugin_utils._plain import to_plain
+from ansible_collections.palisade.nftables.plugins.plugin_utils._plain import is_bounded, to_plain
 from tests.unit.plugins.plugin_utils.controller import Controller
 
 PLAIN_TYPES = (dict, list, str, int, float, bool, type(None))
@@ -137,6 +137,16 @@ def test_the_number_of_values_is_bounded() -> None:
         laughs = [laughs] * 10
     (problem,) = refused(laughs)
     assert "more than 1000000 values" in problem
+
+
+@pytest.mark.parametrize(
+    ("value", "expected"),
+    [([[1], {"a": (2,)}], True), ([["x" * 10] * 1000] * 999, True), ([["x"] * 1000] * 1001, False)],
+)
+def test_bounds_of_what_is_not_templated_yet(value: object, *, expected: bool) -> None:
+    problems = Problems()
+    assert is_bounded(value, Path("variable"), problems) is expected
+    assert bool(problems.errors) is not expected
 
 
 def test_an_undefined_value_is_left_to_the_template_engine(tmp_path: pathlib.Path) -> None:
