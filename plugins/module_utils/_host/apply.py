@@ -22,12 +22,12 @@ from .._nft.text import render_load
 from .._policy.model import Firewall
 from .._policy.parse import parse_firewall
 from .._policy.program import build_program
-from .discover import discover
+from ._discovery.discover import discover
+from ._discovery.neighbours import find_neighbours
 from .errors import HostError
 from .files import Files
 from .kernel import Comparing, Comparison, make_record, read_live
 from .lock import hold_lock
-from .neighbours import find_neighbours
 from .nft import Nft, NftError, NftMissingError, find_nft
 from .persistence import (
     RECORD,

@@ -20,8 +20,8 @@ from .._policy.evaluate import Decision, evaluate
 from .._policy.model import Action, Direction, FlowDirection, Safeguard, Stage, State
 from .._policy.packet import Packet
 from .._policy.program import LOOPBACK, Program
+from ._discovery.session import SshConnection, find_ssh_connection, interface_towards
 from .errors import HostError
-from .session import SshConnection, find_ssh_connection, interface_towards
 
 _TCP = 6
 

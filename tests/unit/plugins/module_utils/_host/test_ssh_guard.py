@@ -13,7 +13,7 @@ import typing as t
 import pytest
 
 from ansible_collections.palisade.nftables.plugins.module_utils._host import ssh_guard
-from ansible_collections.palisade.nftables.plugins.module_utils._host.session import SshConnection
+from ansible_collections.palisade.nftables.plugins.module_utils._host._discovery.session import SshConnection
 from ansible_collections.palisade.nftables.plugins.module_utils._host.ssh_guard import (
     CutOffError,
     check_connection,

@@ -9,8 +9,8 @@ from __future__ import annotations
 import os
 import typing as t
 
-from ansible_collections.palisade.nftables.plugins.module_utils._host.includes import read_with_includes
-from ansible_collections.palisade.nftables.plugins.module_utils._host.tree import Tree
+from ansible_collections.palisade.nftables.plugins.module_utils._host._discovery.includes import read_with_includes
+from ansible_collections.palisade.nftables.plugins.module_utils._host._discovery.tree import Tree
 
 if t.TYPE_CHECKING:
     from .conftest import Host

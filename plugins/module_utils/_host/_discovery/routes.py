@@ -11,7 +11,7 @@ from __future__ import annotations
 import sys
 import typing as t
 
-from .._core.addresses import BITS, IPV4, IPV6, format_address, parse_address
+from ..._core.addresses import BITS, IPV4, IPV6, format_address, parse_address
 from .server_text import is_local
 from .tree import Tree
 

@@ -15,7 +15,10 @@ import typing as t
 
 import pytest
 
-from ansible_collections.palisade.nftables.plugins.module_utils._host.neighbours import Finding, find_neighbours
+from ansible_collections.palisade.nftables.plugins.module_utils._host._discovery.neighbours import (
+    Finding,
+    find_neighbours,
+)
 
 if t.TYPE_CHECKING:
     from .conftest import Host

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import typing as t
 
-from .._policy.hostfacts import HostFacts
+from ..._policy.hostfacts import HostFacts
 from .leases import lease_notes, read_network
 from .resolvers import find_resolvers
 from .systemd import Services

@@ -11,7 +11,7 @@ from __future__ import annotations
 import re
 import typing as t
 
-from .._core.addresses import IPV4, IPV6, format_address, parse_address
+from ..._core.addresses import IPV4, IPV6, format_address, parse_address
 
 _PORT = re.compile(r"[0-9]{1,5}", re.ASCII)
 _BRACKETED = re.compile(r"\[([^\]]*)\](?::(.*))?", re.ASCII)

@@ -13,7 +13,7 @@ import typing as t
 
 import pytest
 
-from ansible_collections.palisade.nftables.plugins.module_utils._host.discover import discover
+from ansible_collections.palisade.nftables.plugins.module_utils._host._discovery.discover import discover
 from ansible_collections.palisade.nftables.plugins.module_utils._policy.hostfacts import HostFacts, Server
 
 if t.TYPE_CHECKING:

@@ -16,7 +16,7 @@ import posixpath
 import re
 import typing as t
 
-from .._policy.hostfacts import DNS_PORT, DNS_PROTOCOLS, Server
+from ..._policy.hostfacts import DNS_PORT, DNS_PROTOCOLS, Server
 from .dhcp_clients import nameservers
 from .includes import read_with_includes
 from .network_state import NetworkState

@@ -12,8 +12,8 @@ import typing as t
 
 import pytest
 
-from ansible_collections.palisade.nftables.plugins.module_utils._host.discover import discover
-from ansible_collections.palisade.nftables.plugins.module_utils._host.tree import Tree
+from ansible_collections.palisade.nftables.plugins.module_utils._host._discovery.discover import discover
+from ansible_collections.palisade.nftables.plugins.module_utils._host._discovery.tree import Tree
 from ansible_collections.palisade.nftables.plugins.module_utils._policy.hostfacts import HostFacts
 
 #: When the leases in these tests are looked at: 2026-01-01 00:00:00 UTC.

@@ -11,7 +11,7 @@ from __future__ import annotations
 import re
 import typing as t
 
-from .._policy.hostfacts import DNS_PORT, DNS_PROTOCOLS, Server, canonical_servers
+from ..._policy.hostfacts import DNS_PORT, DNS_PROTOCOLS, Server, canonical_servers
 from .dhcp_clients import nameservers
 from .network_state import LinkServer, NetworkState
 from .routes import local_addresses

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import typing as t
 
-from .._policy.hostfacts import NTP_PORT, NTP_PROTOCOLS, Server, canonical_servers
+from ..._policy.hostfacts import NTP_PORT, NTP_PROTOCOLS, Server, canonical_servers
 from .chrony import read_chrony
 from .network_state import NetworkState
 from .ntpd import read_ntpd

@@ -15,7 +15,7 @@ import typing as t
 
 import pytest
 
-from ansible_collections.palisade.nftables.plugins.module_utils._host.session import (
+from ansible_collections.palisade.nftables.plugins.module_utils._host._discovery.session import (
     SshConnection,
     find_ssh_connection,
     interface_towards,
@@ -100,9 +100,9 @@ def test_a_real_process_that_lost_the_variable_finds_it_in_its_parent(
 ) -> None:
     script = tmp_path / "child.py"
     script.write_text(
-        "from ansible_collections.palisade.nftables.plugins.module_utils._host.session import find_ssh_connection\n"
+        "from ansible_collections.palisade.nftables.plugins.module_utils._host._discovery import session\n"
         "import os\n"
-        "print(find_ssh_connection(os.environ))\n"
+        "print(session.find_ssh_connection(os.environ))\n"
     )
     environ = {**os.environ, "SSH_CONNECTION": TEXT, "PYTHONPATH": str(collections_path)}
     # The shell stays, as sudo does, because it has something left to do.
@@ -215,7 +215,7 @@ ip route add unreachable 203.0.113.0/24
 ip -6 route add default via 2001:db8::1
 ip -6 route add 2001:db8:5::/48 dev eth1
 exec "$0" -c '
-from ansible_collections.palisade.nftables.plugins.module_utils._host.session import interface_towards
+from ansible_collections.palisade.nftables.plugins.module_utils._host._discovery.session import interface_towards
 for address in (
     "192.0.2.1", "192.0.2.10", "198.51.100.1", "198.51.100.200", "203.0.113.1", "127.0.0.1",
     "2001:db8::1", "2001:db8::10", "2001:db8:5::1", "2001:db8:6::1", "::1",
