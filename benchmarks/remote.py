@@ -21,8 +21,8 @@ import tempfile
 import time
 import typing as t
 
-from tests.lab.namespaces import HostProcess, Lab
-from tests.lab.reexec import in_user_namespace
+from lab.namespaces import HostProcess, Lab
+from lab.reexec import in_user_namespace
 
 from .figures import BenchmarkError
 

@@ -16,9 +16,9 @@ import tempfile
 import time
 import typing as t
 
-from tests.lab.connections import Probe, Server, probe_all
-from tests.lab.namespaces import Lab
-from tests.lab.reexec import LabUnavailableError, ensure_privileges
+from lab.connections import Probe, Server, probe_all
+from lab.namespaces import Lab
+from lab.reexec import LabUnavailableError, ensure_privileges
 
 from .fleet import VISITORS, Fleet, expected
 

@@ -19,7 +19,7 @@ from ansible_collections.palisade.nftables.plugins.module_utils._policy.model im
 from ansible_collections.palisade.nftables.plugins.module_utils._policy.packet import Packet
 from ansible_collections.palisade.nftables.plugins.module_utils._policy.parse import parse_firewall
 from ansible_collections.palisade.nftables.plugins.module_utils._policy.program import Program, build_program
-from tests.lab.namespaces import Host, Lab
+from lab.namespaces import Host, Lab
 
 CHECKOUT = pathlib.Path(__file__).resolve().parent.parent
 EXAMPLES = CHECKOUT / "examples"

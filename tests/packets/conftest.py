@@ -15,7 +15,7 @@ from .wording import Expected, Packet, decide, program_of, text_of
 if t.TYPE_CHECKING:
     import collections.abc
 
-    from tests.lab.verdicts import VerdictLab
+    from lab.verdicts import VerdictLab
 
 Counters = t.Dict[str, t.Tuple[int, int]]
 
@@ -36,8 +36,8 @@ class Check(t.Protocol):
 @pytest.fixture(scope="session")
 def verdict_lab() -> collections.abc.Iterator[VerdictLab]:
     """One lab for all: a ruleset is replaced as a whole before each use."""
-    from tests.lab.reexec import ensure_privileges, why_unavailable
-    from tests.lab.verdicts import VerdictLab
+    from lab.reexec import ensure_privileges, why_unavailable
+    from lab.verdicts import VerdictLab
 
     reason = why_unavailable()
     if reason is not None:

@@ -9,8 +9,8 @@ import typing as t
 
 if t.TYPE_CHECKING:
     from ansible_collections.palisade.nftables.plugins.module_utils._policy.packet import Packet
-    from tests.lab.packets import LabPacket
-    from tests.lab.verdicts import VerdictLab
+    from lab.packets import LabPacket
+    from lab.verdicts import VerdictLab
 
 
 _TCP = 6
@@ -29,7 +29,7 @@ def _flags(packet: Packet) -> t.FrozenSet[str]:
 
 def lab_packet(packet: Packet) -> LabPacket:
     """The same packet in the lab's words."""
-    from tests.lab.packets import LabPacket
+    from lab.packets import LabPacket
 
     return LabPacket(
         direction=packet.direction.value,

@@ -10,8 +10,8 @@ import ipaddress
 import random
 import typing as t
 
-from tests.lab import packets
-from tests.lab.packets import LabPacket
+from lab import packets
+from lab.packets import LabPacket
 
 INTERFACES = ("eth0", "eth1", "docker0", "br-lan")
 STATES = ("new", "established", "related", "invalid", "untracked")

@@ -21,10 +21,10 @@ import pytest
 
 from ansible_collections.palisade.nftables.plugins.module_utils._host.apply import Host as Target
 from ansible_collections.palisade.nftables.plugins.module_utils._host.apply import Options, run
-from tests.lab.flood import Flood, Stream
-from tests.lab.namespaces import Host, Lab
-from tests.lab.packets import TCP, LabPacket
-from tests.lab.reexec import LabUnavailableError, ensure_privileges
+from lab.flood import Flood, Stream
+from lab.namespaces import Host, Lab
+from lab.packets import TCP, LabPacket
+from lab.reexec import LabUnavailableError, ensure_privileges
 
 #: Of each family.
 _CHANGES = 100

@@ -12,10 +12,10 @@ import typing as t
 
 import pytest
 
-from tests.lab import packets, reexec
-from tests.lab.namespaces import LabError
-from tests.lab.packets import LabPacket
-from tests.lab.verdicts import VerdictLab
+from lab import packets, reexec
+from lab.namespaces import LabError
+from lab.packets import LabPacket
+from lab.verdicts import VerdictLab
 
 from .samples import INTERFACES, REJECT_ALL, STATES, packet, random_packets, ruleset
 

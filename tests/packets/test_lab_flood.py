@@ -10,10 +10,10 @@ import typing as t
 
 import pytest
 
-from tests.lab import packets, reexec
-from tests.lab.flood import Count, Flood, Stream
-from tests.lab.namespaces import Host, Lab
-from tests.lab.packets import LabPacket
+from lab import packets, reexec
+from lab.flood import Count, Flood, Stream
+from lab.namespaces import Host, Lab
+from lab.packets import LabPacket
 
 from .samples import packet
 

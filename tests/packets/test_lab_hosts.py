@@ -18,9 +18,9 @@ import typing as t
 
 import pytest
 
-from tests.lab import reexec
-from tests.lab.connections import Probe, Server, probe_all, probe_tcp
-from tests.lab.namespaces import Host, Lab, LabError
+from lab import reexec
+from lab.connections import Probe, Server, probe_all, probe_tcp
+from lab.namespaces import Host, Lab, LabError
 
 CHECKOUT = pathlib.Path(__file__).resolve().parents[2]
 
@@ -143,8 +143,8 @@ def await_true(condition: t.Callable[[], bool]) -> None:
 SCRIPT = """
 import os, sys, time
 sys.path.insert(0, %(checkout)r)
-from tests.lab.namespaces import Lab
-from tests.lab.verdicts import VerdictLab
+from lab.namespaces import Lab
+from lab.verdicts import VerdictLab
 with Lab() as lab, VerdictLab(["eth0"]) as kernel:
     host, other = lab.hosts_named([%(name)r, %(name)r + "-other"])
     lab.connect(host, other)
@@ -211,11 +211,11 @@ def test_in_a_user_namespace() -> None:
     code = """
 import sys
 sys.path.insert(0, %r)
-from tests.lab import reexec
+from lab import reexec
 reexec._unshare_here()
 assert reexec.in_user_namespace() and reexec.is_privileged()
-from tests.lab.namespaces import Lab
-from tests.lab.verdicts import VerdictLab
+from lab.namespaces import Lab
+from lab.verdicts import VerdictLab
 from tests.packets.samples import REJECT_ALL, random_packets, ruleset
 with VerdictLab(["eth0", "eth1", "docker0", "br-lan"]) as kernel:
     sent = random_packets(7, 2000)
@@ -235,6 +235,6 @@ with Lab() as lab:
 
 
 def test_reexec_as_a_command() -> None:
-    command = [sys.executable, "-m", "tests.lab.reexec", "sh", "-c", "id -u; exit 4"]
+    command = [sys.executable, "-m", "lab.reexec", "sh", "-c", "id -u; exit 4"]
     done = subprocess.run(command, capture_output=True, text=True, check=False, cwd=CHECKOUT)
     assert (done.returncode, done.stdout) == (4, "0\n"), done.stderr

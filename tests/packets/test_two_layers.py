@@ -9,9 +9,9 @@ import typing as t
 
 import pytest
 
-from tests.lab.connections import Server, probe_tcp
-from tests.lab.namespaces import Host, Lab
-from tests.lab.reexec import ensure_privileges, why_unavailable
+from lab.connections import Server, probe_tcp
+from lab.namespaces import Host, Lab
+from lab.reexec import ensure_privileges, why_unavailable
 
 from .wording import HOST, OTHER, program_of, text_of
 

@@ -25,7 +25,7 @@ from tests.packets.wording import program_of, text_of
 from .generate import PacketGenerator, PolicyGenerator
 
 if t.TYPE_CHECKING:
-    from tests.lab.verdicts import VerdictLab
+    from lab.verdicts import VerdictLab
 
 INTERFACES = ("eth0", "eth1", "docker0", "br-lan")
 
@@ -78,8 +78,8 @@ def main(arguments: t.Sequence[str]) -> int:
     parser.add_argument("--seed", type=int, default=None, help="first seed (default: a fresh one)")
     parser.add_argument("--rules", type=int, default=300, help="rules of each policy (default 300)")
     options = parser.parse_args(arguments)
-    from tests.lab.reexec import ensure_privileges
-    from tests.lab.verdicts import VerdictLab
+    from lab.reexec import ensure_privileges
+    from lab.verdicts import VerdictLab
 
     ensure_privileges()
     seed = options.seed if options.seed is not None else random.SystemRandom().randrange(2**32)

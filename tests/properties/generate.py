@@ -19,7 +19,7 @@ from ansible_collections.palisade.nftables.plugins.module_utils._policy.model im
 )
 from ansible_collections.palisade.nftables.plugins.module_utils._policy.packet import Packet
 from ansible_collections.palisade.nftables.plugins.module_utils._policy.program import Program
-from tests.lab.packets import why_impossible
+from lab.packets import why_impossible
 from tests.packets.kernel import lab_packet
 
 #: Where addresses come from: few, nested and small, so that rules overlap in every shape.

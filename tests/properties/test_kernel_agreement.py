@@ -14,7 +14,7 @@ from .agreement import INTERFACES, PACKETS, Agreement, compare
 if t.TYPE_CHECKING:
     import collections.abc
 
-    from tests.lab.verdicts import VerdictLab
+    from lab.verdicts import VerdictLab
 
 SEEDS = range(1, 43)
 FEWEST = 100_000
@@ -22,8 +22,8 @@ FEWEST = 100_000
 
 @pytest.fixture(scope="module")
 def lab() -> collections.abc.Iterator[VerdictLab]:
-    from tests.lab.reexec import ensure_privileges, why_unavailable
-    from tests.lab.verdicts import VerdictLab
+    from lab.reexec import ensure_privileges, why_unavailable
+    from lab.verdicts import VerdictLab
 
     reason = why_unavailable()
     if reason is not None:

@@ -10,7 +10,7 @@ import typing as t
 
 import pytest
 
-from tests.lab.reexec import ensure_privileges, why_unavailable
+from lab.reexec import ensure_privileges, why_unavailable
 
 from .fleet import Fleet
 
@@ -22,7 +22,7 @@ if t.TYPE_CHECKING:
 @pytest.fixture
 def fleet(tmp_path: pathlib.Path, ansible_environment: t.Dict[str, str]) -> collections.abc.Iterator[Fleet]:
     """An empty fleet; its hosts are gone after the test."""
-    from tests.lab.namespaces import Lab
+    from lab.namespaces import Lab
 
     reason = why_unavailable()
     if reason is not None:

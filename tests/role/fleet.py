@@ -17,7 +17,7 @@ import typing as t
 import yaml
 
 if t.TYPE_CHECKING:
-    from tests.lab.namespaces import Host, Lab
+    from lab.namespaces import Host, Lab
 
 #: Longest that a run may take before the test fails; they take a few seconds.
 _SECONDS = 300

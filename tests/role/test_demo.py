@@ -13,7 +13,7 @@ import sys
 
 import pytest
 
-from tests.lab.reexec import why_unavailable
+from lab.reexec import why_unavailable
 
 CHECKOUT = pathlib.Path(__file__).resolve().parents[2]
 

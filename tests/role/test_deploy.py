@@ -15,7 +15,7 @@ import typing as t
 import pytest
 import yaml
 
-from tests.lab.namespaces import default_private
+from lab.namespaces import default_private
 
 if t.TYPE_CHECKING:
     from .fleet import Fleet

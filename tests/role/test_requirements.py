@@ -10,7 +10,7 @@ import shlex
 import sys
 import typing as t
 
-from tests.lab.connections import Server, probe_tcp
+from lab.connections import Server, probe_tcp
 
 if t.TYPE_CHECKING:
     from .fleet import Fleet

@@ -48,7 +48,7 @@ def test_nothing_is_needed_from_other_collections() -> None:
 
 
 def test_every_file_of_code_names_its_licence() -> None:
-    files = [path for folder in ("plugins", "tests", "benchmarks") for path in (CHECKOUT / folder).rglob("*.py")]
+    files = [path for folder in ("plugins", "lab", "tests", "benchmarks") for path in (CHECKOUT / folder).rglob("*.py")]
     marker = "SPDX-License-Identifier: GPL-3.0-or-later"
     texts = {str(path.relative_to(CHECKOUT)): path.read_text(encoding="utf-8") for path in files}
     without = [name for name, text in texts.items() if text and marker not in text]

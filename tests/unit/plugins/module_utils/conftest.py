@@ -13,8 +13,8 @@ import pytest
 from ansible_collections.palisade.nftables.plugins.module_utils._compile.compile import compile_program
 from ansible_collections.palisade.nftables.plugins.module_utils._policy.parse import parse_firewall
 from ansible_collections.palisade.nftables.plugins.module_utils._policy.program import build_program
-from tests.lab.namespaces import Host, Lab
-from tests.lab.reexec import LabUnavailableError, ensure_privileges
+from lab.namespaces import Host, Lab
+from lab.reexec import LabUnavailableError, ensure_privileges
 
 if t.TYPE_CHECKING:
     from ansible_collections.palisade.nftables.plugins.module_utils._compile.table import Table

@@ -17,12 +17,12 @@ import pytest
 import yaml
 
 from ansible_collections.palisade.nftables.plugins.modules import ruleset
-from tests.lab.namespaces import Lab
-from tests.lab.reexec import LabUnavailableError, ensure_privileges
+from lab.namespaces import Lab
+from lab.reexec import LabUnavailableError, ensure_privileges
 from tests.unit.plugins.module_utils.conftest import OFFICE_AND_WEB
 
 if t.TYPE_CHECKING:
-    from tests.lab.namespaces import Host
+    from lab.namespaces import Host
 
 
 @pytest.fixture

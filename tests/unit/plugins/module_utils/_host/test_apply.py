@@ -34,7 +34,7 @@ from ansible_collections.palisade.nftables.plugins.module_utils._host.ssh_guard 
 from tests.unit.plugins.module_utils.conftest import OFFICE_AND_WEB
 
 if t.TYPE_CHECKING:
-    from tests.lab.namespaces import Host as LabHost
+    from lab.namespaces import Host as LabHost
 
 HAVE_SYSTEMCTL = shutil.which("systemctl") is not None
 

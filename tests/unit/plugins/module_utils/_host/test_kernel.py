@@ -31,7 +31,7 @@ from tests.unit.plugins.module_utils.conftest import OFFICE_AND_WEB, table_of
 if t.TYPE_CHECKING:
     from ansible_collections.palisade.nftables.plugins.module_utils._compile.table import Table
     from ansible_collections.palisade.nftables.plugins.module_utils._nft.live import LiveTable
-    from tests.lab.namespaces import Host
+    from lab.namespaces import Host
 
 
 def _no_record() -> t.Optional[str]:

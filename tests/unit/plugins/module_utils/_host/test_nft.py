@@ -28,7 +28,7 @@ from ansible_collections.palisade.nftables.plugins.module_utils._host.nft import
 from tests.nft_versions import NftVersion, nft_parameters
 
 if t.TYPE_CHECKING:
-    from tests.lab.namespaces import Host
+    from lab.namespaces import Host
 
 TABLE = "table inet palisade {\n\tchain managed_by_palisade {\n\t}\n}\n"
 

@@ -31,7 +31,7 @@ from ansible_collections.palisade.nftables.plugins.module_utils._policy.parse im
 from ansible_collections.palisade.nftables.plugins.module_utils._policy.program import Program, build_program
 
 if t.TYPE_CHECKING:
-    from tests.lab.namespaces import Host
+    from lab.namespaces import Host
 
 CONNECTION4 = SshConnection("198.51.100.7", 51234, "192.0.2.10", 22)
 CONNECTION6 = SshConnection("2001:db8:1::7", 51234, "2001:db8::10", 2222)

@@ -19,7 +19,7 @@ from tests.unit.plugins.module_utils.conftest import OFFICE_AND_WEB, table_of
 
 if t.TYPE_CHECKING:
     from ansible_collections.palisade.nftables.plugins.module_utils._compile.table import Table
-    from tests.lab.namespaces import Host
+    from lab.namespaces import Host
 
 _COUNTED = 7
 

@@ -20,7 +20,7 @@ from tests.nft_versions import NftVersion, nft_parameters
 
 if t.TYPE_CHECKING:
     from ansible_collections.palisade.nftables.plugins.module_utils._compile.table import Table
-    from tests.lab.namespaces import Host
+    from lab.namespaces import Host
 
 LISTING = """\
 table inet palisade {

@@ -4,7 +4,7 @@
 
 """The rights that the lab needs: root, or a user namespace in which the caller is root.
 
-As a command, ``python -m tests.lab.reexec COMMAND [ARGUMENT...]`` runs the command with these rights.
+As a command, ``python -m lab.reexec COMMAND [ARGUMENT...]`` runs the command with these rights.
 """
 
 from __future__ import annotations
@@ -127,7 +127,7 @@ def _execute(command: t.Sequence[str]) -> t.NoReturn:
 
 def main(arguments: t.Sequence[str]) -> int:
     if not arguments:
-        print("usage: python -m tests.lab.reexec COMMAND [ARGUMENT...]", file=sys.stderr)
+        print("usage: python -m lab.reexec COMMAND [ARGUMENT...]", file=sys.stderr)
         return 2
     reason = why_unavailable()
     if reason is not None:
