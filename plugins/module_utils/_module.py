@@ -16,6 +16,7 @@ with compiled_once():
     from ._core.errors import PolicyError
     from ._host.apply import Options, run
     from ._host.errors import HostError
+    from ._host.nft import NftMissingError
     from ._host.persistence import Mode
     from ._host.privileges import check_privileges
 
@@ -46,7 +47,8 @@ def run_module(module: AnsibleModule) -> None:
         check_privileges()
         _exit(module, run(options))
     except (PolicyError, HostError) as exc:
-        module.fail_json(msg=str(exc))
+        # The role installs nft where only that is missing.
+        module.fail_json(msg=str(exc), nft_missing=isinstance(exc, NftMissingError))
 
 
 def _exit(module: AnsibleModule, result: t.Dict[str, t.Any]) -> None:
