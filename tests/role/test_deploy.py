@@ -284,6 +284,10 @@ def test_nft_is_installed_where_it_is_missing(two: Fleet) -> None:
     assert "Install nftables" in check.output
     assert two.table("bare1") == ""
 
+    planned = two.run("palisade.nftables.plan", *arguments[1:])
+    assert (planned.status, planned.changed()["bare1"]) == (0, 1), planned.output
+    assert two.table("bare1") == ""
+
     run = two.run(*arguments)
     assert (run.status, run.failed()) == (0, {"web1": 0, "db1": 0, "bare1": 0}), run.output
     assert "ip saddr 192.0.2.1 tcp dport 22" in two.table("bare1")
