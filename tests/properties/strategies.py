@@ -288,5 +288,6 @@ def mutated_variables(draw: st.DrawFn) -> t.Dict[str, t.Any]:
 
 
 def any_variables() -> st.SearchStrategy[t.Dict[str, t.Any]]:
-    """Role variables that are anything, or nearly right."""
-    return st.one_of(st.dictionaries(st.sampled_from(_VARIABLES), anything(), max_size=5), mutated_variables())
+    """Role variables that are anything, nearly right, or right: some of each reach the compiler."""
+    anything_at_all = st.dictionaries(st.sampled_from(_VARIABLES), anything(), max_size=5)
+    return st.one_of(anything_at_all, mutated_variables(), valid_variables())

@@ -101,7 +101,7 @@ def _newest() -> NftVersion:
 def test_any_value_anywhere(tmp_path: pathlib.Path) -> None:
     accepted: t.List[Table] = []
 
-    @settings(max_examples=400, suppress_health_check=list(HealthCheck), **DETERMINISTIC)
+    @settings(max_examples=600, suppress_health_check=list(HealthCheck), **DETERMINISTIC)
     @given(variables=any_variables())
     def attempt_one(variables: t.Dict[str, t.Any]) -> None:
         table = attempt(variables)
