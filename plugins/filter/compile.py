@@ -139,7 +139,8 @@ from ..plugin_utils._plain import to_plain
 _POLICIES = "firewall_policies"
 
 #: Keywords beside the role variables.
-_HOST, _GROUPS = "host", "groups"
+_HOST = "host"
+_GROUPS = "groups"
 
 _KEYWORDS = (
     *(name[len(PREFIX) :] for name in (*MERGED_VARIABLES, *SINGLE_VARIABLES) if name != _POLICIES),
