@@ -28,6 +28,7 @@ from ansible_collections.palisade.nftables.plugins.module_utils._policy.protocol
 HOST, HOST6 = "198.51.100.1", "2001:db8::1"
 PEER, PEER6 = "198.51.100.10", "2001:db8::cafe"
 OTHER, OTHER6 = "203.0.113.7", "2001:db8:bad::7"
+TIME_SERVER = "192.0.2.123"
 
 ACCEPT, DROP, REJECT = "accept", "drop", "reject"
 
@@ -149,6 +150,11 @@ def assigned(profile: str, *rules: t.Dict[str, object], **settings: object) -> t
         "firewall_assigned": ["web"],
         **settings,
     }
+
+
+def netcup(*rules: t.Dict[str, object], **settings: object) -> t.Dict[str, object]:
+    """One policy ``web`` under the netcup profile, without the default policies unless they are asked for."""
+    return assigned("netcup", *rules, **{"firewall_default_policies": [], **settings})
 
 
 def refusal(variables: t.Mapping[str, object]) -> str:
