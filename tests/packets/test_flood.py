@@ -24,13 +24,14 @@ from ansible_collections.palisade.nftables.plugins.module_utils._host.apply impo
 from lab.flood import Flood, Stream
 from lab.namespaces import Host, Lab
 from lab.packets import TCP, LabPacket
-from lab.reexec import LabUnavailableError, ensure_privileges
+from lab.reexec import LabUnavailableError, ensure_privileges, in_user_namespace
 
 #: Of each family.
 _CHANGES = 100
 
 #: Elements of the largest set: enough that loading it takes the kernel many times as long as one packet.
-_MANY = 5000
+#: Without root the kernel takes no transaction that is larger than a socket's buffer.
+_MANY = 500 if in_user_namespace() else 5000
 
 #: Packets of a stream, each with other addresses and ports.
 _PACKETS = 64
