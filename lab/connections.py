@@ -78,13 +78,6 @@ class Server:
         self.close()
 
 
-class TcpServer(Server):
-    """A server on TCP ports only."""
-
-    def __init__(self, host: Host, *ports: int) -> None:
-        super().__init__(host, tcp=ports)
-
-
 @dataclasses.dataclass(frozen=True)
 class Probe:
     """One question: does ``host`` reach ``address``?
@@ -116,11 +109,6 @@ def probe_udp(from_host: Host, address: str, port: int, timeout: float = DEFAULT
 def probe_icmp(from_host: Host, address: str, timeout: float = DEFAULT_SECONDS) -> str:
     """Sends an echo request: ``answered``, ``refused`` (an ICMP error) or ``filtered`` (no answer)."""
     return probe_all([Probe(from_host, "icmp", address, 0, timeout)])[0]
-
-
-def probe_many(questions: t.Iterable[t.Tuple[Host, str, int]], timeout: float = DEFAULT_SECONDS) -> t.List[str]:
-    """Opens TCP connections, each from a host to an address and port, at the same time; see :func:`probe_tcp`."""
-    return probe_all([Probe(host, "tcp", address, port, timeout) for host, address, port in questions])
 
 
 def probe_all(probes: t.Sequence[Probe]) -> t.List[str]:
