@@ -22,7 +22,7 @@ sys.path.insert(0, str(CHECKOUT))
 
 from plugins.module_utils._policy.built_in import BUILT_IN_NAMES  # noqa: E402 - after the path is set
 from plugins.module_utils._policy.catalogue import SERVICES  # noqa: E402 - the same
-from plugins.module_utils._policy.model import Action, Direction  # noqa: E402 - the same
+from plugins.module_utils._policy.model import Action, Direction, Layout  # noqa: E402 - the same
 from plugins.module_utils._policy.profiles import PROFILES  # noqa: E402 - the same
 from plugins.module_utils._policy.protocols import (  # noqa: E402 - the same
     ICMP_TYPES,
@@ -472,6 +472,17 @@ def build() -> Schema:
             ),
             "firewall_safeguards": _ref("safeguards"),
             "firewall_log_dropped": _ref("log_dropped"),
+            "firewall_layout": _described(
+                "Layout",
+                "auto finds the rule that decides with few lookups; ordered writes one nft rule after another. "
+                "Default: auto.",
+                _or_null(_words(layout.value for layout in Layout)),
+            ),
+            "firewall_counters": _described(
+                "Counters",
+                "Whether every policy rule counts its packets under a name of its own. Default: true.",
+                {"anyOf": [_NULL, _ref("boolean")]},
+            ),
             "firewall_state": _described(
                 "State", "absent removes the table, its files and its unit.", {"enum": ["present", "absent"]}
             ),

@@ -39,7 +39,7 @@ class ActionModule(ActionBase):
         groups = Groups(task_vars, self._templar, task=self._task._uuid)
         collected = collect(task_vars, self._templar, groups, everything=everything)
         firewall = parse_firewall(collected.variables, groups=collected.groups, everything=everything)
-        compile_program(build_program(firewall))
+        compile_program(build_program(firewall), layout=firewall.layout, counters=firewall.counters)
         if everything:
             problems = check_schema(collected.variables)
             if problems is None:

@@ -74,6 +74,15 @@ options:
     description: Whether and how refused packets are logged, as in C(firewall_log_dropped).
     type: raw
     default: false
+  layout:
+    description: How the rules are laid out, as in C(firewall_layout).
+    type: str
+    choices: [auto, ordered]
+    default: auto
+  counters:
+    description: Whether every policy rule has its own counter, as in C(firewall_counters).
+    type: bool
+    default: true
   host:
     description:
       - What the safeguards in mode V(auto) would find on the host.
@@ -170,7 +179,8 @@ def compile_policies(policies: object, /, **keywords: object) -> str:
         host = hostfacts_from_plain(facts, Path(_HOST), problems)
         firewall = parse_firewall(variables, groups=groups)
         problems.raise_if_any()
-        return render_load(compile_program(build_program(firewall, host)))
+        program = build_program(firewall, host)
+        return render_load(compile_program(program, layout=firewall.layout, counters=firewall.counters))
     except PolicyError as exc:
         parsing = (problem for problem in exc.problems if problem not in problems.errors)
         raise filter_failure([*problems.errors, *parsing]) from exc

@@ -106,7 +106,8 @@ def run_case(case: Case) -> Outcome:
     except PolicyError as exc:
         return Outcome(problems=exc.problems)
     program = build_program(firewall, facts)
-    return Outcome(text=render_load(compile_program(program)), warnings=firewall.warnings, program=program)
+    table = compile_program(program, layout=firewall.layout, counters=firewall.counters)
+    return Outcome(text=render_load(table), warnings=firewall.warnings, program=program)
 
 
 def problem_lines(problems: t.Iterable[Problem]) -> str:

@@ -79,6 +79,8 @@ _VARIABLES = (
     "firewall_interfaces_ignored",
     "firewall_safeguards",
     "firewall_log_dropped",
+    "firewall_layout",
+    "firewall_counters",
 )
 _KEYS = (
     "direction",
@@ -245,6 +247,8 @@ def valid_variables(draw: st.DrawFn) -> t.Dict[str, t.Any]:
             ]
         ),
         "firewall_log_dropped": st.sampled_from([True, False, {"limit": "3/MINUTE", "prefix": "x: ", "group": 2}]),
+        "firewall_layout": st.sampled_from(["auto", "ordered", "Ordered", "AUTO"]),
+        "firewall_counters": st.sampled_from([True, False, "no", "Yes"]),
     }
     for name, values in optional.items():
         if draw(st.integers(0, 3)) == 0:

@@ -52,7 +52,7 @@ def attempt(variables: t.Mapping[str, t.Any], groups: t.Optional[t.Mapping[str, 
     except PolicyError as exc:
         assert_readable(exc)
         return None
-    return compile_program(build_program(firewall))
+    return compile_program(build_program(firewall), layout=firewall.layout, counters=firewall.counters)
 
 
 def assert_readable(refusal: PolicyError) -> None:
@@ -178,6 +178,8 @@ def _everywhere(value: t.Any) -> t.Iterator[t.Dict[str, t.Any]]:
         "firewall_interfaces_ignored",
         "firewall_safeguards",
         "firewall_log_dropped",
+        "firewall_layout",
+        "firewall_counters",
     ):
         yield {name: value}
         yield {name: [value]}

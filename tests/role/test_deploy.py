@@ -64,6 +64,21 @@ def test_the_second_run_changes_nothing_and_costs_one_module_execution(two: Flee
     }
 
 
+def test_counters_that_are_switched_off_go_from_the_kernel_of_that_host(two: Fleet) -> None:
+    two.write("group_vars/databases.yml", "firewall_layout: Ordered")
+    assert two.deploy().status == 0
+    assert 'tcp dport 22 counter name "policy/ssh/0" accept comment "ssh[0]"' in two.table("db1")
+
+    two.write("host_vars/db1.yml", "firewall_counters: false")
+    run = two.deploy()
+
+    assert (run.status, run.changed()) == (0, {"web1": 0, "db1": 1}), run.output
+    assert 'tcp dport 22 accept comment "ssh[0]"' in two.table("db1")
+    assert "counter" not in two.table("db1")
+    assert "policy/ssh/0" in two.table("web1")
+    assert two.deploy().changed() == {"web1": 0, "db1": 0}
+
+
 def test_an_unassigned_policy_with_an_undefined_variable_is_found_by_validate_alone(two: Fleet) -> None:
     assert two.deploy().status == 0
     run = two.run("palisade.nftables.validate")

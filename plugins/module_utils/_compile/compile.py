@@ -8,12 +8,22 @@
 
 from __future__ import annotations
 
+from .._policy.model import Layout
 from .._policy.program import Program
+from .auto import layout_auto
 from .lower import lower
 from .ordered import layout_ordered
 from .table import Table
 
 
-def compile_program(program: Program) -> Table:
-    """The table that decides every packet as the program does."""
-    return layout_ordered(lower(program))
+def compile_program(program: Program, *, layout: Layout = Layout.AUTO, counters: bool = True) -> Table:
+    """The table that decides every packet as the program does.
+
+    Args:
+        counters: Whether every policy rule, and what happens to the rest, has its own named counter.
+    """
+    lowered = lower(program, counters=counters)
+    if layout is Layout.ORDERED:
+        return layout_ordered(lowered)
+    table, _notes = layout_auto(lowered)
+    return table

@@ -25,34 +25,34 @@ def policy_counter(name: str, index: int) -> str:
     return "policy/%s/%d" % (name, index)
 
 
-def lower(program: Program) -> LoweredProgram:
-    """Lowers both directions."""
+def lower(program: Program, *, counters: bool = True) -> LoweredProgram:
+    """Lowers both directions; without ``counters`` nothing in them has the name of one."""
     return LoweredProgram(
-        chains=tuple(_lower_chain(program.chain(direction)) for direction in Direction),
+        chains=tuple(_lower_chain(program.chain(direction), counters=counters) for direction in Direction),
         interfaces=program.interfaces,
         interfaces_ignored=program.interfaces_ignored,
         log_dropped=program.log_dropped,
     )
 
 
-def _lower_chain(chain: Chain) -> LoweredChain:
+def _lower_chain(chain: Chain, *, counters: bool) -> LoweredChain:
     return LoweredChain(
         direction=chain.direction,
         restricted=chain.restricted,
-        rules=tuple(_lower_step(step) for step in chain.steps),
+        rules=tuple(_lower_step(step, counters=counters) for step in chain.steps),
         default=chain.default,
-        default_counter="%s/default" % chain.direction.value,
+        default_counter="%s/default" % chain.direction.value if counters else "",
     )
 
 
-def _lower_step(step: Step) -> LoweredRule:
+def _lower_step(step: Step, *, counters: bool) -> LoweredRule:
     rule = step.rule
     return LoweredRule(
         action=rule.action,
         stage=step.stage,
         origin=rule.origin,
         boxes=tuple(box for traffic in rule.traffic for box in _boxes(rule, traffic)),
-        counter=_counter(step),
+        counter=_counter(step) if counters else "",
         description=rule.description,
         source_label=(rule.sources.label or "") if rule.sources is not None else "",
         destination_label=(rule.destinations.label or "") if rule.destinations is not None else "",

@@ -47,7 +47,7 @@ class LoweredRule:
 
     Attributes:
         counter: Name of the counter that counts it however it is laid out; empty for rules that are
-            not counted (the way of established traffic).
+            not counted (the way of established traffic; every rule, where counters are switched off).
         source_label, destination_label: Network names that the addresses were written as, if one.
     """
 
@@ -63,7 +63,11 @@ class LoweredRule:
 
 @dataclass(frozen=True)
 class LoweredChain:
-    """One direction; ``rules`` in order, the first match decides, then ``default``."""
+    """One direction; ``rules`` in order, the first match decides, then ``default``.
+
+    Attributes:
+        default_counter: Counts the packets that no rule matches; empty where counters are switched off.
+    """
 
     direction: Direction
     restricted: bool

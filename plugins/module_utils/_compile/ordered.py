@@ -8,61 +8,11 @@
 
 from __future__ import annotations
 
-import hashlib
-import re
 import typing as t
 
-from .._core.addresses import IPV4
-from .._core.intervals import IntervalSet
-from .._policy.model import Action, Direction, Stage
-from .._policy.program import LOOPBACK
-from .lowered import Box, LoweredChain, LoweredProgram, LoweredRule
-from .table import (
-    MARKER_CHAIN,
-    Count,
-    Field,
-    Log,
-    Match,
-    NamedSet,
-    SetReference,
-    SetType,
-    Statement,
-    Table,
-    TableChain,
-    TableRule,
-    Verdict,
-    VerdictKind,
-)
-
-_TCP = IntervalSet.single(6)
-
-#: Up to this many single values stand in the rule itself, where they can be read; more get a named
-#: set. Small exact sets are safe to create in the transaction that starts using them; interval sets
-#: never are, so they are always named and loaded before.
-_MOST_INLINE = 16
-
-_HOOKS = {
-    Direction.INGRESS: ("input", Field.INPUT_INTERFACE),
-    Direction.EGRESS: ("output", Field.OUTPUT_INTERFACE),
-}
-_ADDRESS_FIELDS = {
-    4: (Field.SOURCE4, Field.DESTINATION4, SetType.IPV4),
-    6: (Field.SOURCE6, Field.DESTINATION6, SetType.IPV6),
-}
-_SET_PREFIXES = {SetType.IPV4: "ip", SetType.IPV6: "ip6", SetType.PORT: "ports"}
-_FAMILY_WORDS = {4: "ipv4", 6: "ipv6"}
-_VERDICTS = {
-    Action.ACCEPT: VerdictKind.ACCEPT,
-    Action.DROP: VerdictKind.DROP,
-    Action.REJECT: VerdictKind.REJECT,
-}
-_NO_LABEL = re.compile(r"[^A-Za-z0-9]+", re.ASCII)
-
-_STAGE_HEADINGS = {
-    Stage.STATE: "Connection state and neighbour discovery",
-    Stage.FIXED: "Fixed rules of the profile",
-    Stage.SAFEGUARD: "Safeguards",
-}
+from .lowered import LoweredChain, LoweredProgram
+from .rules import HOOKS, default_rules, heading_of, interface_rules, rule_rules
+from .table import MARKER_CHAIN, NamedSet, Table, TableChain, TableRule
 
 
 def layout_ordered(program: LoweredProgram) -> Table:
@@ -72,13 +22,14 @@ def layout_ordered(program: LoweredProgram) -> Table:
     base = []
     counters: t.Dict[str, None] = {}
     for chain in program.chains:
-        hook, field = _HOOKS[chain.direction]
+        hook, field = HOOKS[chain.direction]
         rules: t.Tuple[TableRule, ...] = ()
         if chain.restricted:
             counters.update(dict.fromkeys(rule.counter for rule in chain.rules if rule.counter))
-            counters[chain.default_counter] = None
+            if chain.default_counter:
+                counters[chain.default_counter] = None
             regular.append(TableChain(chain.direction.value, tuple(_chain_rules(chain, program, sets))))
-            rules = tuple(_interface_rules(chain, program, field))
+            rules = tuple(interface_rules(chain, program, field))
         base.append(TableChain(hook, rules, hook=hook))
     return Table(
         counters=tuple(sorted(counters)),
@@ -87,121 +38,12 @@ def layout_ordered(program: LoweredProgram) -> Table:
     )
 
 
-def _interface_rules(chain: LoweredChain, program: LoweredProgram, field: Field) -> t.Iterator[TableRule]:
-    accept = (Verdict(VerdictKind.ACCEPT),)
-    enter = (Verdict(VerdictKind.GOTO, chain.direction.value),)
-    yield TableRule((Match(field, (LOOPBACK,)),), accept, heading="Never filtered")
-    if program.interfaces:
-        for name in program.interfaces:
-            yield TableRule((Match(field, (name,)),), enter)
-        return
-    for name in program.interfaces_ignored:
-        yield TableRule((Match(field, (name,)),), accept)
-    yield TableRule((), enter, heading="Every other interface")
-
-
 def _chain_rules(chain: LoweredChain, program: LoweredProgram, sets: t.Dict[str, NamedSet]) -> t.Iterator[TableRule]:
     last_heading = ""
     for rule in chain.rules:
-        heading = _heading(rule)
-        for index, table_rule in enumerate(_rule_rules(rule, sets)):
+        heading = heading_of(rule)
+        for index, table_rule in enumerate(rule_rules(rule, rule.boxes, sets)):
             shown = heading if index == 0 and heading != last_heading else ""
             yield TableRule(table_rule.matches, table_rule.statements, table_rule.comment, shown)
             last_heading = heading
-    yield from _default_rules(chain, program)
-
-
-def _heading(rule: LoweredRule) -> str:
-    return _STAGE_HEADINGS.get(rule.stage) or "Policy %s" % rule.origin.name
-
-
-def _default_rules(chain: LoweredChain, program: LoweredProgram) -> t.Iterator[TableRule]:
-    heading = "Default action"
-    comment = "default of %s" % chain.direction.value
-    log = program.log_dropped
-    if log is not None and chain.default is not Action.ACCEPT:
-        yield TableRule((), (Log(log.prefix, log.rate, log.unit, log.group),), comment, heading)
-        heading = ""
-    count = Count(chain.default_counter)
-    if chain.default is Action.REJECT:
-        matches = (Match(Field.PROTOCOL, _TCP),)
-        yield TableRule(matches, (count, Verdict(VerdictKind.RESET)), comment, heading)
-        heading = ""
-    yield TableRule((), (count, Verdict(_VERDICTS[chain.default])), comment, heading)
-
-
-def _rule_rules(rule: LoweredRule, sets: t.Dict[str, NamedSet]) -> t.Iterator[TableRule]:
-    comment = "%s: %s" % (rule.origin, rule.description) if rule.description.strip() else str(rule.origin)
-    for box in rule.boxes:
-        for part, verdict in _verdicts(rule, box):
-            statements: t.Tuple[Statement, ...] = (Verdict(verdict),)
-            if rule.counter:
-                statements = (Count(rule.counter), *statements)
-            yield TableRule(tuple(_matches(rule, part, sets)), statements, comment)
-
-
-def _verdicts(rule: LoweredRule, box: Box) -> t.Iterator[t.Tuple[Box, VerdictKind]]:
-    """A rejected box answers TCP with a reset and everything else with the ICMP error."""
-    if rule.action is not Action.REJECT:
-        yield box, _VERDICTS[rule.action]
-        return
-    if box.protocols is None or box.protocols & _TCP:
-        yield _replace_protocols(box, _TCP), VerdictKind.RESET
-    rest = None if box.protocols is None else box.protocols - _TCP
-    if rest is None or rest:
-        yield _replace_protocols(box, rest), VerdictKind.REJECT
-
-
-def _replace_protocols(box: Box, protocols: t.Optional[IntervalSet]) -> Box:
-    return Box(**{**box.__dict__, "protocols": protocols})
-
-
-def _matches(rule: LoweredRule, box: Box, sets: t.Dict[str, NamedSet]) -> t.Iterator[Match]:
-    owner = str(rule.origin)
-    if box.states is not None:
-        yield Match(Field.STATE, tuple(sorted(state.value for state in box.states)))
-    if box.flow_direction is not None:
-        yield Match(Field.FLOW_DIRECTION, (box.flow_direction.value,))
-    if box.family is not None:
-        if box.sources is None and box.destinations is None:
-            yield Match(Field.FAMILY, (_FAMILY_WORDS[box.family],))
-        source, destination, kind = _ADDRESS_FIELDS[box.family]
-        if box.sources is not None:
-            yield Match(source, _value(box.sources, kind, rule.source_label, owner, sets))
-        if box.destinations is not None:
-            yield Match(destination, _value(box.destinations, kind, rule.destination_label, owner, sets))
-    if box.hop_limit is not None:
-        yield Match(Field.HOP_LIMIT, IntervalSet.single(box.hop_limit))
-    if box.protocols is not None:
-        yield Match(Field.PROTOCOL, box.protocols)
-    if box.source_ports is not None:
-        yield Match(Field.SOURCE_PORT, _value(box.source_ports, SetType.PORT, "", owner, sets))
-    if box.destination_ports is not None:
-        yield Match(Field.DESTINATION_PORT, _value(box.destination_ports, SetType.PORT, "", owner, sets))
-    if box.icmp_types is not None:
-        yield Match(Field.ICMP_TYPE if box.family == IPV4 else Field.ICMPV6_TYPE, box.icmp_types)
-    if box.tcp_reset:
-        yield Match(Field.TCP_RESET, ("rst",))
-
-
-def _value(
-    members: IntervalSet, kind: SetType, label: str, owner: str, sets: t.Dict[str, NamedSet]
-) -> t.Union[IntervalSet, SetReference]:
-    """The members themselves where they are few and simple, else a named set that holds them."""
-    intervals = members.intervals
-    if len(intervals) == 1 or (len(intervals) <= _MOST_INLINE and all(low == high for low, high in intervals)):
-        return members
-    named = make_set(kind, members, label=label, owner=owner)
-    sets[named.name] = named
-    return SetReference(named.name)
-
-
-def make_set(kind: SetType, members: IntervalSet, *, label: str, owner: str) -> NamedSet:
-    """A named set; ``label`` is the network that it holds, ``owner`` the rule where there is no such name."""
-    comment = label or owner
-    words = [_SET_PREFIXES[kind]]
-    readable = _NO_LABEL.sub("_", label).strip("_")[:40]
-    if readable:
-        words.append(readable)
-    words.append(hashlib.sha256(repr((kind.value, members.intervals, comment)).encode()).hexdigest()[:12])
-    return NamedSet("_".join(words), kind, members, comment)
+    yield from default_rules(chain, program)

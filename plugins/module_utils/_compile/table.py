@@ -16,7 +16,7 @@ import enum
 import typing as t
 from dataclasses import dataclass
 
-from .._core.intervals import IntervalSet
+from .._core.intervals import Interval, IntervalSet
 
 TABLE_NAME = "palisade"
 
@@ -88,17 +88,37 @@ class VerdictKind(enum.Enum):
     REJECT = "reject"
     RESET = "reset"
     GOTO = "goto"
+    JUMP = "jump"
+
+
+#: Verdicts that elements of a map can hold in every nft that we load on; the others need a rule of a chain.
+MAP_VERDICTS = frozenset({VerdictKind.ACCEPT, VerdictKind.DROP, VerdictKind.GOTO, VerdictKind.JUMP})
 
 
 @dataclass(frozen=True)
 class Verdict:
-    """Ends the evaluation; ``REJECT`` answers with the ICMP error, ``RESET`` with a TCP reset."""
+    """What a packet meets next; all but ``JUMP`` end the evaluation of the chain.
+
+    ``REJECT`` answers with the ICMP error, ``RESET`` with a TCP reset. ``JUMP`` comes back behind the
+    rule when the other chain ends without a verdict; ``GOTO`` comes back where the last jump came from.
+    """
 
     kind: VerdictKind
     chain: str = ""
 
 
-Statement = t.Union[Count, Log, Verdict]
+@dataclass(frozen=True)
+class Lookup:
+    """Looks the values of ``fields`` up in a verdict map of the table; without an element the next rule follows.
+
+    A packet that lacks one of the fields has no element.
+    """
+
+    fields: t.Tuple[Field, ...]
+    map_name: str
+
+
+Statement = t.Union[Count, Log, Lookup, Verdict]
 
 
 @dataclass(frozen=True)
@@ -143,18 +163,65 @@ class NamedSet:
 
 
 @dataclass(frozen=True)
+class MapElement:
+    """One box of a map's key space and its verdict (one of :data:`MAP_VERDICTS`).
+
+    Attributes:
+        key: One interval for each field of the map.
+        comment: Leads to the policy rule; any text, the renderer makes it safe.
+    """
+
+    key: t.Tuple[Interval, ...]
+    verdict: Verdict
+    comment: str = ""
+
+
+@dataclass(frozen=True)
+class NamedMap:
+    """Constant elements under a name that carries a digest of them: a map of one name never changes.
+
+    The keys are disjoint. The kernel does not keep an order among overlapping elements.
+
+    Attributes:
+        fields: At most 5, of at most 64 bytes in all (each field padded to 4 bytes).
+        comment: What it is for; becomes a comment line of the text, nothing that the kernel keeps.
+    """
+
+    name: str
+    fields: t.Tuple[Field, ...]
+    elements: t.Tuple[MapElement, ...]
+    comment: str = ""
+
+    @property
+    def has_intervals(self) -> bool:
+        return any(low != high for element in self.elements for low, high in element.key)
+
+
+@dataclass(frozen=True)
 class TableChain:
-    """A chain; ``hook`` (``input``, ``output``) makes it a base chain of type filter, priority filter."""
+    """A chain; ``hook`` (``input``, ``output``) makes it a base chain of type filter, priority filter.
+
+    Attributes:
+        constant: Its name carries a digest of its rules, and of what they lead to: a chain of that name
+            never changes, so it can be loaded before anything leads to it.
+        heading: A line of explanation above it in the text; any text.
+    """
 
     name: str
     rules: t.Tuple[TableRule, ...] = ()
     hook: str = ""
+    constant: bool = False
+    heading: str = ""
 
 
 @dataclass(frozen=True)
 class Table:
-    """Everything of the table, in the order in which it is written: what is referred to comes first."""
+    """Everything of the table.
+
+    Chains may lead to each other and maps to chains in any order; no jump leads back to where it came from.
+    """
 
     counters: t.Tuple[str, ...]
     sets: t.Tuple[NamedSet, ...]
     chains: t.Tuple[TableChain, ...]
+    maps: t.Tuple[NamedMap, ...] = ()

@@ -19,7 +19,10 @@ from .._compile.table import (
     Count,
     Field,
     Log,
+    Lookup,
+    MapElement,
     Match,
+    NamedMap,
     NamedSet,
     SetReference,
     SetType,
@@ -27,6 +30,7 @@ from .._compile.table import (
     Table,
     TableChain,
     TableRule,
+    Verdict,
     VerdictKind,
 )
 from .._core.addresses import format_interval
@@ -37,6 +41,9 @@ from .._policy.protocols import ICMP_TYPES, ICMPV6_TYPES
 #: nft refuses comments over 128 bytes (NFTNL_UDATA_COMMENT_MAXLEN).
 _LONGEST_COMMENT = 120
 _LONGEST_HEADING = 100
+
+#: What a block is, by nft's word for it, and its name.
+Key = t.Tuple[str, str]
 
 #: What a terminal does not show as itself: controls, line and paragraph separators, what turns the
 #: direction of the text or has no width, surrogates, tags, and code points that are no characters.
@@ -71,6 +78,22 @@ _PROTOCOL_WORDS = {
 }
 _PORT_FIELDS = {Field.SOURCE_PORT: "sport", Field.DESTINATION_PORT: "dport"}
 _IMPLY_PROTOCOL = (Field.ICMP_TYPE, Field.ICMPV6_TYPE, Field.TCP_RESET)
+
+#: The types of a map's key. The fields that are not here have no numbers, or no type that every nft
+#: can name without ``typeof``.
+_KEY_TYPES = {
+    Field.FAMILY: "nf_proto",
+    Field.PROTOCOL: "inet_proto",
+    Field.SOURCE4: "ipv4_addr",
+    Field.DESTINATION4: "ipv4_addr",
+    Field.SOURCE6: "ipv6_addr",
+    Field.DESTINATION6: "ipv6_addr",
+    Field.SOURCE_PORT: "inet_service",
+    Field.DESTINATION_PORT: "inet_service",
+    Field.ICMP_TYPE: "icmp_type",
+    Field.ICMPV6_TYPE: "icmpv6_type",
+}
+_LEADING = (VerdictKind.GOTO, VerdictKind.JUMP)
 _VERDICT_WORDS = {
     VerdictKind.ACCEPT: "accept",
     VerdictKind.DROP: "drop",
@@ -83,7 +106,15 @@ def _type_names(names: t.Mapping[str, int]) -> t.Dict[int, str]:
     return {number: name for name, number in reversed(list(names.items()))}
 
 
-_ICMP_WORDS = {Field.ICMP_TYPE: _type_names(ICMP_TYPES), Field.ICMPV6_TYPE: _type_names(ICMPV6_TYPES)}
+#: NFPROTO_IPV4 and NFPROTO_IPV6 of linux/netfilter.h.
+_FAMILY_WORDS = {2: "ipv4", 10: "ipv6"}
+
+_NUMBER_WORDS: t.Mapping[Field, t.Mapping[int, str]] = {
+    Field.FAMILY: _FAMILY_WORDS,
+    Field.PROTOCOL: _PROTOCOL_WORDS,
+    Field.ICMP_TYPE: _type_names(ICMP_TYPES),
+    Field.ICMPV6_TYPE: _type_names(ICMPV6_TYPES),
+}
 
 
 def render_load(table: Table) -> str:
@@ -97,21 +128,64 @@ def render_load(table: Table) -> str:
 
 def render_table(table: Table) -> str:
     """The table as one block."""
-    blocks = ["".join("\tcounter %s {\n\t}\n" % name for name in table.counters)] if table.counters else []
-    blocks.extend(_set_block(named) for named in table.sets)
-    blocks.extend(_chain_block(chain) for chain in table.chains)
-    return "table inet %s {\n%s}\n" % (TABLE_NAME, "\n".join(blocks))
+    return join_blocks(table.counters, block_texts(table))
 
 
-def _set_block(named: NamedSet) -> str:
-    lines = ["\tset %s {" % named.name, "\t\ttype %s" % named.type.value]
+def join_blocks(counters: t.Sequence[str], blocks: t.Mapping[Key, str]) -> str:
+    """The table as one block, from the texts of what it holds."""
+    parts = ["".join("\tcounter %s {\n\t}\n" % name for name in counters)] if counters else []
+    parts.extend(blocks.values())
+    return "table inet %s {\n%s}\n" % (TABLE_NAME, "\n".join(parts))
+
+
+def block_texts(table: Table) -> t.Dict[Key, str]:
+    """The sets, maps and chains, each as its block in the table's text; in that order."""
+    texts: t.Dict[Key, str] = {}
+    for named in table.sets:
+        texts["set", named.name] = _block("set", named.name, set_body(named))
+    for verdicts in table.maps:
+        texts["map", verdicts.name] = _block("map", verdicts.name, map_body(verdicts), verdicts.comment)
+    for chain in table.chains:
+        texts["chain", chain.name] = _block("chain", chain.name, chain_body(chain), chain.heading)
+    return texts
+
+
+def _block(kind: str, name: str, body: t.Sequence[str], heading: str = "") -> str:
+    return "\n".join([*_heading(heading, "\t"), "\t%s %s {" % (kind, name), *body, "\t}\n"])
+
+
+def set_body(named: NamedSet, *, elements: bool = True) -> t.List[str]:
+    """The lines between the braces of a set; without ``elements`` what declares it and no more."""
+    lines = ["\t\ttype %s" % named.type.value]
     if named.has_intervals:
         lines.append("\t\tflags interval")
-    comment = ' comment "%s"' % safe_text(named.comment, _LONGEST_COMMENT) if named.comment else ""
-    elements = ["%s%s" % (_member(named.type, interval), comment) for interval in named.members.intervals]
-    lines.append("\t\telements = {\n\t\t\t%s\n\t\t}" % ",\n\t\t\t".join(elements))
-    lines.append("\t}\n")
-    return "\n".join(lines)
+    if elements:
+        comment = ' comment "%s"' % safe_text(named.comment, _LONGEST_COMMENT) if named.comment else ""
+        lines.extend(_elements(["%s%s" % (_member(named.type, one), comment) for one in named.members.intervals]))
+    return lines
+
+
+def map_body(named: NamedMap, *, elements: bool = True) -> t.List[str]:
+    """As :func:`set_body`."""
+    lines = ["\t\ttype %s : verdict" % " . ".join(_KEY_TYPES[field] for field in named.fields)]
+    if named.has_intervals:
+        lines.append("\t\tflags interval")
+    if elements:
+        lines.extend(_elements([_map_element(named.fields, element) for element in named.elements]))
+    return lines
+
+
+def _elements(texts: t.Sequence[str]) -> t.List[str]:
+    return ["\t\telements = {\n\t\t\t%s\n\t\t}" % ",\n\t\t\t".join(texts)] if texts else []
+
+
+def chain_body(chain: TableChain) -> t.List[str]:
+    """The lines between the braces of a chain."""
+    lines = ["\t\ttype filter hook %s priority filter; policy accept;" % chain.hook] if chain.hook else []
+    for rule in chain.rules:
+        lines.extend(_heading(rule.heading, "\t\t"))
+        lines.append("\t\t%s" % render_rule(rule))
+    return lines
 
 
 def _member(kind: SetType, interval: Interval) -> str:
@@ -120,25 +194,52 @@ def _member(kind: SetType, interval: Interval) -> str:
     return format_interval(_SET_FAMILY[kind], interval)
 
 
-def _chain_block(chain: TableChain) -> str:
-    lines = ["\tchain %s {" % chain.name]
-    if chain.hook:
-        lines.append("\t\ttype filter hook %s priority filter; policy accept;" % chain.hook)
-    for rule in chain.rules:
-        if rule.heading:
-            lines.append("\t\t# %s" % safe_text(rule.heading, _LONGEST_HEADING))
-        lines.append("\t\t%s" % render_rule(rule))
-    lines.append("\t}\n")
-    return "\n".join(lines)
+def _map_element(fields: t.Sequence[Field], element: MapElement) -> str:
+    key = " . ".join(_key_part(field, interval) for field, interval in zip(fields, element.key))
+    comment = ' comment "%s"' % safe_text(element.comment, _LONGEST_COMMENT) if element.comment else ""
+    return "%s%s : %s" % (key, comment, _verdict(element.verdict))
+
+
+def _key_part(field: Field, interval: Interval) -> str:
+    if field in _ADDRESS_FAMILY:
+        return format_interval(_ADDRESS_FAMILY[field], interval)
+    low, high = interval
+    if low != high or field in _PORT_FIELDS:
+        return format_ports(interval)
+    return _NUMBER_WORDS[field].get(low, str(low))
+
+
+def _heading(text: str, indent: str) -> t.List[str]:
+    return ["%s# %s" % (indent, safe_text(text, _LONGEST_HEADING))] if text else []
 
 
 def render_rule(rule: TableRule) -> str:
     """One rule on one line, without its heading."""
-    words = _match_words(rule.matches)
-    words.extend(_statement(statement, rule.matches) for statement in rule.statements)
+    fields = {match.field for match in rule.matches}
+    for statement in rule.statements:
+        if isinstance(statement, Lookup):
+            fields.update(statement.fields)
+    number = _one_protocol(rule.matches)
+    port_word = _PORT_WORDS.get(number, "th")
+    implied = number >= 0 and (
+        any(field in fields for field in _IMPLY_PROTOCOL)
+        or (port_word != "th" and any(field in fields for field in _PORT_FIELDS))
+    )
+    # A more telling expression implies the protocol, and replaces it.
+    matches = [match for match in rule.matches if not (implied and match.field is Field.PROTOCOL)]
+    words = [_match(match, port_word) for match in matches]
+    words.extend(_statement(statement, rule.matches, port_word) for statement in rule.statements)
     if rule.comment:
         words.append('comment "%s"' % safe_text(rule.comment, _LONGEST_COMMENT))
     return " ".join(words)
+
+
+def _one_protocol(matches: t.Sequence[Match]) -> int:
+    """The one protocol that the matches leave; -1 where they leave several."""
+    for match in matches:
+        if match.field is Field.PROTOCOL and isinstance(match.value, IntervalSet) and match.value.size == 1:
+            return match.value.intervals[0][0]
+    return -1
 
 
 def safe_text(text: str, longest: int) -> str:
@@ -152,27 +253,11 @@ def safe_text(text: str, longest: int) -> str:
     return encoded[:longest].decode("utf-8", "ignore").rstrip()
 
 
-def _match_words(matches: t.Sequence[Match]) -> t.List[str]:
-    """The matches as nft words. A more telling expression implies the protocol, and replaces it."""
-    fields = {match.field: match for match in matches}
-    protocol = fields.get(Field.PROTOCOL)
-    port_word = "th"
-    if protocol is not None and isinstance(protocol.value, IntervalSet) and protocol.value.size == 1:
-        number = protocol.value.intervals[0][0]
-        has_ports = Field.SOURCE_PORT in fields or Field.DESTINATION_PORT in fields
-        port_word = _PORT_WORDS.get(number, "th")
-        if (has_ports and port_word != "th") or any(field in fields for field in _IMPLY_PROTOCOL):
-            matches = [match for match in matches if match is not protocol]
-    return [_match(match, port_word) for match in matches]
-
-
 def _match(match: Match, port_word: str) -> str:
     field, value = match.field, match.value
     if field is Field.TCP_RESET:
         return "tcp flags & rst == rst"
-    expression = field.value
-    if field in _PORT_FIELDS:
-        expression = "%s %s" % (port_word, _PORT_FIELDS[field])
+    expression = _expression(field, port_word)
     if isinstance(value, SetReference):
         return "%s @%s" % (expression, value.name)
     if isinstance(value, IntervalSet):
@@ -184,6 +269,10 @@ def _match(match: Match, port_word: str) -> str:
     return "%s %s" % (expression, _one_of(words))
 
 
+def _expression(field: Field, port_word: str) -> str:
+    return "%s %s" % (port_word, _PORT_FIELDS[field]) if field in _PORT_FIELDS else field.value
+
+
 def _one_of(words: t.Sequence[str]) -> str:
     return words[0] if len(words) == 1 else "{ %s }" % ", ".join(words)
 
@@ -193,14 +282,12 @@ def _members(field: Field, value: IntervalSet) -> t.List[str]:
         return [format_interval(_ADDRESS_FAMILY[field], interval) for interval in value.intervals]
     if field in _PORT_FIELDS:
         return [format_ports(interval) for interval in value.intervals]
-    names: t.Mapping[int, str] = _ICMP_WORDS.get(field, {})
-    if field is Field.PROTOCOL:
-        names = _PROTOCOL_WORDS
+    names = _NUMBER_WORDS.get(field, {})
     # Bytes are listed one by one: an anonymous set with ranges would be an interval set.
     return [names.get(number, str(number)) for low, high in value.intervals for number in range(low, high + 1)]
 
 
-def _statement(statement: Statement, matches: t.Sequence[Match]) -> str:
+def _statement(statement: Statement, matches: t.Sequence[Match], port_word: str) -> str:
     if isinstance(statement, Count):
         return 'counter name "%s"' % statement.counter
     if isinstance(statement, Log):
@@ -208,11 +295,18 @@ def _statement(statement: Statement, matches: t.Sequence[Match]) -> str:
         prefix = ' prefix "%s"' % statement.prefix if statement.prefix else ""
         group = "" if statement.group is None else " group %d" % statement.group
         return "limit rate %d/%s log%s%s" % (statement.rate, statement.unit, prefix, group)
-    if statement.kind is VerdictKind.GOTO:
-        return "goto %s" % statement.chain
+    if isinstance(statement, Lookup):
+        key = " . ".join(_expression(field, port_word) for field in statement.fields)
+        return "%s vmap @%s" % (key, statement.map_name)
     if statement.kind is VerdictKind.REJECT:
         return "reject with %s type port-unreachable" % _icmp_error(matches)
-    return _VERDICT_WORDS[statement.kind]
+    return _verdict(statement)
+
+
+def _verdict(verdict: Verdict) -> str:
+    if verdict.kind in _LEADING:
+        return "%s %s" % (verdict.kind.value, verdict.chain)
+    return _VERDICT_WORDS[verdict.kind]
 
 
 def _icmp_error(matches: t.Sequence[Match]) -> str:

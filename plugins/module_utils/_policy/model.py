@@ -62,6 +62,17 @@ class Stage(enum.Enum):
     DEFAULT_ACTION = "default-action"
 
 
+class Layout(enum.Enum):
+    """How the rules of a ruleset are laid out; every layout decides every packet alike.
+
+    ``AUTO`` finds the deciding rule with few lookups, ``ORDERED`` tries one rule after another, as the
+    policies are written.
+    """
+
+    AUTO = "auto"
+    ORDERED = "ordered"
+
+
 @dataclass(frozen=True)
 class Traffic:
     """One kind of packet, every condition of which must hold; None means any.
@@ -179,6 +190,8 @@ class Firewall:
     Attributes:
         default_policies, assigned: In evaluation order; a policy is in one of them once.
         defaults: The default action of each direction, ``auto`` already decided.
+        counters: Whether every policy rule counts its packets under a name of its own; without, nothing is
+            counted.
         effective_rules: How many rules a provider would count for the assigned policies (R32).
         warnings: Problems that do not stop a deploy.
     """
@@ -191,5 +204,7 @@ class Firewall:
     interfaces_ignored: t.Tuple[str, ...] = ()
     safeguards: Safeguards = Safeguards()
     log_dropped: t.Optional[LogDropped] = None
+    layout: Layout = Layout.AUTO
+    counters: bool = True
     effective_rules: int = 0
     warnings: t.Tuple[Problem, ...] = field(default=(), compare=False)

@@ -22,8 +22,10 @@ from .rules import PolicyReader, read_policy_names
 from .services import Services
 from .settings import (
     INTERFACES_IGNORED,
+    read_counters,
     read_default,
     read_interfaces,
+    read_layout,
     read_log_dropped,
     read_profile,
     read_safeguards,
@@ -47,6 +49,8 @@ SINGLE_VARIABLES = (
     "firewall_interfaces_ignored",
     "firewall_safeguards",
     "firewall_log_dropped",
+    "firewall_layout",
+    "firewall_counters",
 )
 
 
@@ -104,6 +108,8 @@ def parse_firewall(
         ),
         safeguards=safeguards,
         log_dropped=read_log_dropped(variables.get("firewall_log_dropped"), problems),
+        layout=read_layout(variables.get("firewall_layout"), problems),
+        counters=read_counters(variables.get("firewall_counters"), problems),
         effective_rules=reader.effective_rules,
         warnings=tuple(dict.fromkeys(problems.warnings)),
     )

@@ -4,7 +4,7 @@
 
 # Note that this module util is PRIVATE to the collection and can change without notice.
 
-"""Settings of one host beside its policies: interfaces, safeguards, logging, default actions."""
+"""Settings of one host beside its policies: interfaces, safeguards, logging, layout, default actions."""
 
 from __future__ import annotations
 
@@ -14,10 +14,20 @@ import typing as t
 from .._core.errors import Path, Problems, show
 from .._core.intervals import IntervalSet
 from .._core.ports import PortError, parse_ports
-from .model import Action, LogDropped, Safeguard, Safeguards
+from .model import Action, Layout, LogDropped, Safeguard, Safeguards
 from .networks import Networks
 from .profiles import PROFILES, Profile
-from .reading import INTERFACE, as_boolean, as_number, check_keys, read_list, read_mapping, suggestion
+from .reading import (
+    INTERFACE,
+    as_boolean,
+    as_number,
+    check_keys,
+    read_boolean,
+    read_enum,
+    read_list,
+    read_mapping,
+    suggestion,
+)
 
 #: Interfaces that container and virtual machine managers make; filtering them would cut what they carry.
 INTERFACES_IGNORED = (
@@ -141,6 +151,18 @@ def _read_group(value: object, place: Path, problems: Problems) -> t.Optional[in
     if group is None:
         problems.error(place, "group", "%s is not an nflog group (0-65535)" % show(value))
     return group
+
+
+def read_layout(value: object, problems: Problems) -> Layout:
+    """A layout by name, in any letter case; null means ``auto``."""
+    if value is None:
+        return Layout.AUTO
+    return read_enum(value, Layout, Path("firewall_layout"), problems) or Layout.AUTO
+
+
+def read_counters(value: object, problems: Problems) -> bool:
+    """Whether rules are counted; null means that they are."""
+    return read_boolean(value, Path("firewall_counters"), problems, default=True)
 
 
 def read_safeguards(value: object, networks: Networks, problems: Problems) -> Safeguards:

@@ -45,6 +45,22 @@ def test_text_of_a_first_load() -> None:
     assert "log prefix" in text
 
 
+def test_layout_and_counters() -> None:
+    policy = POLICIES % 80 + " | palisade.nftables.compile(assigned=['web'], networks={'office': '192.0.2.1'}%s)"
+    counted = compiled(policy % ", layout='Ordered'")
+    assert 'ip saddr 192.0.2.1 tcp dport 80 counter name "policy/web/0" accept comment "web[0]"' in counted
+    uncounted = compiled(policy % ", layout='ordered', counters=false")
+    assert 'ip saddr 192.0.2.1 tcp dport 80 accept comment "web[0]"' in uncounted
+    assert "counter" not in uncounted
+    assert "counter" not in compiled(policy % ", counters='no'")
+
+
+def test_layout_and_counters_that_are_none() -> None:
+    message = problems_of("{} | palisade.nftables.compile(layout='linear', counters=2)")
+    assert "firewall_layout: 'linear' is not one of auto, ordered" in message
+    assert "firewall_counters: '2' is not true or false" in message
+
+
 def test_the_same_input_gives_the_same_bytes() -> None:
     expression = POLICIES % 80 + " | palisade.nftables.compile(assigned=['web'], networks={'office': '192.0.2.1'})"
     assert compiled(expression) == compiled(expression)

@@ -41,7 +41,8 @@ OFFICE_AND_WEB: t.Mapping[str, t.Any] = {
 
 def table_of(variables: t.Mapping[str, t.Any]) -> Table:
     """The table that role variables make."""
-    return compile_program(build_program(parse_firewall(variables)))
+    firewall = parse_firewall(variables)
+    return compile_program(build_program(firewall), layout=firewall.layout, counters=firewall.counters)
 
 
 @pytest.fixture

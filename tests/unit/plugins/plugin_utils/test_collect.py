@@ -295,6 +295,11 @@ def test_persist(collected: Collect, text: str, persist: str) -> None:
     assert collected("firewall_persist: %s" % text).persist == persist
 
 
+def test_layout_and_counters_are_templated_and_handed_on(collected: Collect) -> None:
+    found = collected("firewall_layout: '{{ \"Ordered\" }}'\nfirewall_counters: '{{ 1 > 2 }}'")
+    assert found.variables == {"firewall_layout": "Ordered", "firewall_counters": False}
+
+
 def test_settings_that_are_none_of_their_choices(collected: Collect) -> None:
     assert problems_of(collected, "firewall_state: abent\nfirewall_persist: 3") == [
         "firewall_state: 'abent' is not one of present, absent; did you mean 'absent'?",

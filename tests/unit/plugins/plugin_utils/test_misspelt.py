@@ -44,6 +44,8 @@ MISSPELT = [
     ("firewall_profil", "netcup", "firewall_profile"),
     ("firewall_sate", "absent", "firewall_state"),
     ("firewall_persit", True, "firewall_persist"),
+    ("firewall_layuot", "ordered", "firewall_layout"),
+    ("firewall_counter", False, "firewall_counters"),
 ]
 
 #: Variables of roles that people have beside this one, and such as they might have.

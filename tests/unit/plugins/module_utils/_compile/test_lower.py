@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import typing as t
+from dataclasses import replace
 
 import pytest
 
@@ -115,6 +116,19 @@ def test_every_policy_rule_has_its_counter_and_established_traffic_has_none() ->
         "ping[0]": "policy/ping/0",
     }
     assert policy_counter("web", 3) == "policy/web/3"
+
+
+@pytest.mark.parametrize("seed", range(1, 5))
+def test_without_counters_there_is_no_name_of_one_and_nothing_else_differs(seed: int) -> None:
+    program = build_program(parse_firewall(PolicyGenerator(seed).variables(40)))
+    without = lower(program, counters=False)
+    names = {rule.counter for chain in without.chains for rule in chain.rules}
+    assert names | {chain.default_counter for chain in without.chains} == {""}
+    stripped = tuple(
+        replace(chain, rules=tuple(replace(rule, counter="") for rule in chain.rules), default_counter="")
+        for chain in lower(program).chains
+    )
+    assert without == replace(lower(program), chains=stripped)
 
 
 def test_a_direction_that_nothing_restricts_has_no_rules() -> None:

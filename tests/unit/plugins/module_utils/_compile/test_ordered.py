@@ -7,11 +7,12 @@
 from __future__ import annotations
 
 import typing as t
+from dataclasses import replace
 
 import pytest
 
 from ansible_collections.palisade.nftables.plugins.module_utils._compile.compile import compile_program
-from ansible_collections.palisade.nftables.plugins.module_utils._compile.ordered import make_set
+from ansible_collections.palisade.nftables.plugins.module_utils._compile.rules import make_set
 from ansible_collections.palisade.nftables.plugins.module_utils._compile.table import (
     MARKER_CHAIN,
     Count,
@@ -22,13 +23,15 @@ from ansible_collections.palisade.nftables.plugins.module_utils._compile.table i
     VerdictKind,
 )
 from ansible_collections.palisade.nftables.plugins.module_utils._core.intervals import IntervalSet
+from ansible_collections.palisade.nftables.plugins.module_utils._policy.model import Layout
 from ansible_collections.palisade.nftables.plugins.module_utils._policy.parse import parse_firewall
 from ansible_collections.palisade.nftables.plugins.module_utils._policy.program import build_program
 from tests.properties.generate import PolicyGenerator
 
 
-def table_of(variables: t.Mapping[str, object]) -> Table:
-    return compile_program(build_program(parse_firewall(variables)))
+def table_of(variables: t.Mapping[str, object], *, counters: bool = True) -> Table:
+    program = build_program(parse_firewall(variables))
+    return compile_program(program, layout=Layout.ORDERED, counters=counters)
 
 
 def random_tables() -> t.List[Table]:
@@ -129,3 +132,40 @@ def test_the_name_of_a_set_is_that_of_its_content() -> None:
 def test_a_set_of_single_values_needs_no_intervals() -> None:
     assert not make_set(SetType.PORT, IntervalSet(((1, 1), (3, 3))), label="", owner="a[0]").has_intervals
     assert make_set(SetType.PORT, IntervalSet(((1, 2),)), label="", owner="a[0]").has_intervals
+
+
+def without_counts(table: Table) -> Table:
+    """The table with every count taken out."""
+    chains = []
+    for chain in table.chains:
+        rules = []
+        for rule in chain.rules:
+            kept = tuple(statement for statement in rule.statements if not isinstance(statement, Count))
+            rules.append(replace(rule, statements=kept))
+        chains.append(replace(chain, rules=tuple(rules)))
+    return replace(table, counters=(), chains=tuple(chains))
+
+
+@pytest.mark.parametrize("seed", range(1, 5))
+def test_without_counters_only_the_counts_are_missing(seed: int) -> None:
+    variables = PolicyGenerator(seed).variables(80)
+    counted = table_of(variables)
+    assert counted.counters
+    assert table_of(variables, counters=False) == without_counts(counted)
+
+
+@pytest.mark.parametrize("action", ["accept", "drop", "reject"])
+def test_a_default_action_that_is_not_counted_is_the_verdict_alone(action: str) -> None:
+    rules = [{"direction": "ingress", "action": "drop", "protocol": "udp"}]
+    table = table_of(
+        {
+            "firewall_default_ingress": action,
+            "firewall_policies": {"a": {"rules": rules}},
+            "firewall_assigned": ["a"],
+        },
+        counters=False,
+    )
+    (chain,) = (chain for chain in table.chains if chain.name == "ingress")
+    verdicts = [rule.statements for rule in chain.rules if rule.comment == "default of ingress"]
+    wanted = [VerdictKind.RESET, VerdictKind.REJECT] if action == "reject" else [VerdictKind(action)]
+    assert verdicts == [(Verdict(kind),) for kind in wanted]

@@ -18,7 +18,7 @@ import pytest
 
 from ansible_collections.palisade.nftables.plugins.module_utils._core.errors import PolicyError
 from ansible_collections.palisade.nftables.plugins.module_utils._host import apply as apply_module
-from ansible_collections.palisade.nftables.plugins.module_utils._host import kernel as kernel_module
+from ansible_collections.palisade.nftables.plugins.module_utils._host import scratch as scratch_module
 from ansible_collections.palisade.nftables.plugins.module_utils._host.apply import (
     ApplyError,
     Host,
@@ -27,7 +27,7 @@ from ansible_collections.palisade.nftables.plugins.module_utils._host.apply impo
     run,
 )
 from ansible_collections.palisade.nftables.plugins.module_utils._host.errors import HostError
-from ansible_collections.palisade.nftables.plugins.module_utils._host.kernel import NotOursError
+from ansible_collections.palisade.nftables.plugins.module_utils._host.holding import NotOursError
 from ansible_collections.palisade.nftables.plugins.module_utils._host.nft import NftMissingError
 from ansible_collections.palisade.nftables.plugins.module_utils._host.persistence import Mode
 from ansible_collections.palisade.nftables.plugins.module_utils._host.ssh_guard import CutOffError
@@ -493,7 +493,7 @@ def no_namespaces(monkeypatch: pytest.MonkeyPatch) -> None:
     def refuse() -> None:
         raise PermissionError(1, "Operation not permitted")
 
-    monkeypatch.setattr(kernel_module, "_unshare_network", refuse)
+    monkeypatch.setattr(scratch_module, "_unshare_network", refuse)
 
 
 def test_without_namespaces_runs_are_idempotent_and_repair_drift(machine: Machine, no_namespaces: None) -> None:

@@ -1,0 +1,261 @@
+# Copyright (c) 2026, Palisade contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# Note that this module util is PRIVATE to the collection and can change without notice.
+"""Arranging: from a list of items to a plan in which few lookups decide.
+
+At each list the candidates are compared by estimated cost, and the cheapest is taken: one rule after
+another; one lookup of groups; or cells of addresses for what is narrow, before what is wide.
+"""
+
+from __future__ import annotations
+
+import typing as t
+
+from . import costs
+from .groups import Candidate, Grouping, Kind, Scope, find_grouping
+from .guards import guarded, split
+from .items import (
+    ADDRESSES,
+    DESTINATION,
+    DESTINATION_PORT,
+    FAMILY_SPACE,
+    PORTED,
+    PORTLESS,
+    PROTOCOL,
+    SOURCE,
+    SOURCE_PORT,
+    Item,
+    clip,
+    family_of,
+    has_ports,
+    within_protocols,
+)
+from .overlap import Overlaps, count_bits
+from .plan import Branch, Dispatch, Element, Node, Rule, Step
+from .spread import CELL_ITEMS, cut, narrow_positions
+
+#: Lists up to this long are never looked up: the rules themselves are as fast, and easier to read.
+_SHORT = 6
+#: A lookup must save this much, in nanoseconds, and this share of the cost.
+_LEAST_GAIN = 40.0
+_LEAST_SHARE = 0.15
+#: Jumps that may be under way at the same time; the kernel allows 16 in all (NFT_JUMP_STACK_SIZE).
+_DEEPEST = 12
+#: A list longer than this is not compared item by item: the overlaps would take too much memory.
+MOST_ITEMS = 24000
+_SAMPLE = 64
+#: So many items about packets without ports are not worth telling those packets apart.
+_FEW_APART = 8
+#: Arrangements of guards for one split.
+_MOST_PLACES = 4
+
+_ADDRESS_WORDS = {SOURCE: "sources", DESTINATION: "destinations"}
+
+
+class Spread(t.NamedTuple):
+    """A proposal to cut by the addresses of one side."""
+
+    dimension: int
+    first: t.Tuple[int, ...]
+    cost: float
+
+
+class Arranger:
+    """Makes the plan of one direction.
+
+    Args:
+        budget: How many steps and elements the plan may have in all.
+
+    Attributes:
+        notes: What was left one by one although a lookup would have been faster, and why.
+    """
+
+    def __init__(self, budget: int) -> None:
+        self._left = budget
+        self.notes: t.List[str] = []
+
+    def arrange(self, items: t.Sequence[Item], scope: Scope, depth: int = 0) -> Node:
+        """The node that decides as the items do in their order, and nothing where none of them matches."""
+        node = Node()
+        remaining = _reachable(items)
+        while remaining:
+            steps, rest = self._next(remaining, scope, depth)
+            node.steps.extend(steps)
+            remaining = rest
+        return node
+
+    def arrange_all(self, items: t.Sequence[Item]) -> Node:
+        """The node for all packets: those whose protocol has ports are told apart from the others first, if many
+        items are about both, because a lookup of ports finds nothing for a packet without ports.
+        """
+        apart = [item for item in items if not has_ports(item)]
+        if len(apart) <= _FEW_APART or len(apart) == len(items):
+            return self.arrange(items, Scope())
+        with_ports = [found for found in (within_protocols(item, PORTED) for item in items) if found is not None]
+        without = [found for found in (within_protocols(item, PORTLESS) for item in items) if found is not None]
+        node = Node([Branch(PORTED, self.arrange(with_ports, Scope(has_ports=True), 1))])
+        node.steps.extend(self.arrange(without, Scope()).steps)
+        return node
+
+    def _next(self, items: t.List[Item], scope: Scope, depth: int) -> t.Tuple[t.List[Step], t.List[Item]]:
+        """The steps that come first, and the items that are to follow them."""
+        one_by_one: t.List[Step] = [Rule(item) for item in items]
+        if len(items) <= _SHORT or depth >= _DEEPEST:
+            self._left -= len(items)
+            return one_by_one, []
+        if len(items) > MOST_ITEMS:
+            self._note("%d boxes are more than are compared with each other" % len(items))
+            self._left -= len(items)
+            return one_by_one, []
+        overlaps = Overlaps(items)
+        plain = costs.linear([costs.rule(item) for item in items], costs.MISSED_SHARE)
+        grouping = self._best_grouping(items, overlaps, scope)
+        spread = self._best_spread(items, overlaps)
+        cheapest = min([one.cost for one in (grouping, spread) if one is not None], default=plain)
+        if cheapest > plain - max(_LEAST_GAIN, plain * _LEAST_SHARE):
+            self._left -= len(items)
+            return one_by_one, []
+        if self._left < 2 * len(items):
+            self._note("the limit of rules and elements is reached")
+            self._left -= len(items)
+            return one_by_one, []
+        if spread is not None and spread.cost == cheapest:
+            return self._spread(items, overlaps, spread, scope, depth)
+        if grouping is None:
+            return one_by_one, []
+        return self._group(grouping.make(), scope, depth)
+
+    def _note(self, note: str) -> None:
+        if note not in self.notes:
+            self.notes.append(note)
+
+    # One lookup of groups
+
+    def _best_grouping(self, items: t.Sequence[Item], overlaps: Overlaps, scope: Scope) -> t.Optional[Candidate]:
+        best: t.Optional[Candidate] = None
+        for kind in _kinds(items, scope):
+            found = find_grouping(items, overlaps, kind, scope)
+            if found is not None and (best is None or found.cost < best.cost):
+                best = found
+        return best
+
+    def _group(self, grouping: Grouping, scope: Scope, depth: int) -> t.Tuple[t.List[Step], t.List[Item]]:
+        within = Scope(
+            family=grouping.family or scope.family,
+            has_ports=scope.has_ports
+            or any(dimension in (SOURCE_PORT, DESTINATION_PORT) for dimension in grouping.dimensions),
+        )
+        elements: t.List[Element] = []
+        for group in grouping.groups:
+            node = self.arrange(group.items, within, depth + 1)
+            elements.extend(Element(key, node) for key in group.keys)
+        self._left -= len(elements) + len(grouping.ahead)
+        steps: t.List[Step] = [Rule(item) for item in grouping.ahead]
+        steps.append(Dispatch(grouping.dimensions, grouping.family, tuple(elements), _purpose(grouping.dimensions)))
+        return steps, list(grouping.rest)
+
+    # Cells of addresses
+
+    def _best_spread(self, items: t.Sequence[Item], overlaps: Overlaps) -> t.Optional[Spread]:
+        if len(items) <= CELL_ITEMS:
+            return None
+        best: t.Optional[Spread] = None
+        for dimension in ADDRESSES:
+            first = narrow_positions(items, dimension)
+            if len(first) <= CELL_ITEMS // 2:
+                continue
+            second = ((1 << len(items)) - 1) & ~_bits(first, len(items))
+            sample = first[:: max(1, len(first) // _SAMPLE)]
+            guards = sum(
+                min(12, count_bits(overlaps.of(position) & second & ((1 << position) - 1))) for position in sample
+            ) / len(sample)
+            cells = max(1, 2 * len(first) // CELL_ITEMS)
+            inside = costs.JUMP + costs.guess(min(CELL_ITEMS, len(first))) + guards * costs.RULE
+            lookup = costs.interval_lookup(cells)
+            missed = len(items) * costs.MISSED_SHARE
+            left = len(items) - len(first)
+            cost = (
+                (len(items) + missed) * lookup
+                + len(first) * inside
+                + (left + missed) * (costs.guess(CELL_ITEMS) * 0.5 + costs.guess(left))
+            ) / (len(items) + missed)
+            if best is None or cost < best.cost:
+                best = Spread(dimension, tuple(first), cost)
+        return best
+
+    def _spread(
+        self, items: t.List[Item], overlaps: Overlaps, spread: Spread, scope: Scope, depth: int
+    ) -> t.Tuple[t.List[Step], t.List[Item]]:
+        found = split(overlaps, len(items), spread.first, self._places(len(items)))
+        first = guarded(items, found, lambda chosen: self.arrange(chosen, scope, depth + 1))
+        chosen = set(found.first)
+        rest = [item for position, item in enumerate(items) if position not in chosen]
+        elements: t.Dict[int, t.List[Element]] = {}
+        for cell in cut(first, spread.dimension):
+            family = family_of(cell.space[0])
+            clipped = [clip(item, spread.dimension, cell.space) for item in cell.items]
+            node = self.arrange(clipped, Scope(family, scope.has_ports), depth + 1)
+            elements.setdefault(family, []).append(Element((cell.space,), node))
+        steps: t.List[Step] = []
+        for family in sorted(elements):
+            self._left -= len(elements[family])
+            steps.append(
+                Dispatch((spread.dimension,), family, tuple(elements[family]), _ADDRESS_WORDS[spread.dimension])
+            )
+        return steps, rest
+
+    def _places(self, count: int) -> int:
+        return min(_MOST_PLACES, max(0, self._left // max(1, 2 * count) - 1))
+
+
+def _bits(found: t.Sequence[int], count: int) -> int:
+    bits = bytearray(count // 8 + 1)
+    for position in found:
+        bits[position >> 3] |= 1 << (position & 7)
+    return int.from_bytes(bits, "little")
+
+
+def _reachable(items: t.Sequence[Item]) -> t.List[Item]:
+    found = []
+    for item in items:
+        found.append(item)
+        if item.is_certain:
+            break
+    return found
+
+
+def _kinds(items: t.Sequence[Item], scope: Scope) -> t.Iterator[Kind]:
+    """The groupings worth comparing."""
+    used = [any(item.sets[dimension] is not None for item in items) for dimension in range(5)]
+    if used[PROTOCOL]:
+        yield Kind((PROTOCOL,), exact=True)
+        for port in (DESTINATION_PORT, SOURCE_PORT):
+            if used[port]:
+                yield Kind((PROTOCOL, port), exact=True)
+                yield Kind((PROTOCOL, port))
+    for port in (DESTINATION_PORT, SOURCE_PORT):
+        if used[port] and scope.has_ports:
+            yield Kind((port,), exact=True)
+            yield Kind((port,))
+    ports = tuple(port for port in (SOURCE_PORT, DESTINATION_PORT) if used[port])
+    if len(ports) == 2:
+        yield Kind((PROTOCOL,) if not scope.has_ports else (), (PROTOCOL, *ports) if scope.has_ports else ports)
+    for family in FAMILY_SPACE:
+        if scope.family in (None, family):
+            for first in ADDRESSES:
+                if used[first]:
+                    other = SOURCE if first == DESTINATION else DESTINATION
+                    yield Kind((first,), family=family)
+                    yield Kind((first,), (other, PROTOCOL, *ports), family=family)
+            if scope.family is not None:
+                yield Kind((), (SOURCE, DESTINATION, PROTOCOL, *ports), family=family)
+
+
+def _purpose(dimensions: t.Sequence[int]) -> str:
+    if len(dimensions) == 1:
+        return {**_ADDRESS_WORDS, PROTOCOL: "protocols"}.get(dimensions[0], "ports")
+    if any(dimension in ADDRESSES for dimension in dimensions):
+        return "flows"
+    return "ports"

@@ -1,0 +1,240 @@
+# Copyright (c) 2026, Palisade contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# Note that this module util is PRIVATE to the collection and can change without notice.
+"""From a plan to chains and maps.
+
+All of them are constant: the name of each ends in a digest of what it holds, the names that it leads to
+included. Equal nodes become one chain, whatever the place they were planned for.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import re
+import typing as t
+
+from ..._core.intervals import IntervalSet
+from ..._policy.model import Action
+from ..lowered import Box, LoweredRule
+from ..rules import box_matches, comment_of, rule_rules
+from ..table import (
+    Field,
+    Lookup,
+    MapElement,
+    Match,
+    NamedMap,
+    NamedSet,
+    SetReference,
+    TableChain,
+    TableRule,
+    Verdict,
+    VerdictKind,
+)
+from .items import (
+    DESTINATION,
+    DESTINATION_PORT,
+    FAMILY_SPACE,
+    PROTOCOL,
+    SOURCE,
+    SOURCE_PORT,
+    Intervals,
+    Item,
+    family_of,
+)
+from .plan import Branch, Dispatch, Node, Rule, Step, Visit
+
+_FIELDS: t.Mapping[int, t.Mapping[int, Field]] = {
+    4: {SOURCE: Field.SOURCE4, DESTINATION: Field.DESTINATION4},
+    6: {SOURCE: Field.SOURCE6, DESTINATION: Field.DESTINATION6},
+}
+_COMMON_FIELDS: t.Mapping[int, Field] = {
+    PROTOCOL: Field.PROTOCOL,
+    SOURCE_PORT: Field.SOURCE_PORT,
+    DESTINATION_PORT: Field.DESTINATION_PORT,
+}
+_DIRECT = {Action.ACCEPT: VerdictKind.ACCEPT, Action.DROP: VerdictKind.DROP}
+_NO_LABEL = re.compile(r"[^A-Za-z0-9]+", re.ASCII)
+_LONGEST_LABEL = 40
+#: Rules named in the comment of an element; the rest is counted.
+_NAMED = 3
+
+
+class Assembler:
+    """Collects the chains, maps and sets of one direction.
+
+    Args:
+        prefix: Of the names of chains and maps: the direction.
+    """
+
+    def __init__(self, prefix: str, sets: t.Dict[str, NamedSet]) -> None:
+        self._prefix = prefix
+        self._sets = sets
+        self.chains: t.Dict[str, TableChain] = {}
+        self.maps: t.Dict[str, NamedMap] = {}
+        self._known: t.Dict[int, t.Tuple[Node, str]] = {}
+        self._rule_chains: t.Dict[int, str] = {}
+
+    def rules(self, node: Node) -> t.List[TableRule]:
+        """The rules of a node."""
+        return [rule for step in node.steps for rule in self.step(step)]
+
+    def step(self, step: Step) -> t.Iterator[TableRule]:
+        """The rules of a step."""
+        if isinstance(step, Rule):
+            yield from self._item(step.item)
+        elif isinstance(step, Visit):
+            yield TableRule((), (Verdict(VerdictKind.JUMP, self._chain(step.node)),))
+        elif isinstance(step, Branch):
+            match = Match(Field.PROTOCOL, IntervalSet(step.protocols))
+            yield TableRule((match,), (Verdict(VerdictKind.JUMP, self._chain(step.node)),))
+        else:
+            made = self._map(step)
+            yield TableRule((), (Lookup(made.fields, made.name),))
+
+    def _item(self, item: Item) -> t.Iterator[TableRule]:
+        before = item.before
+        if not isinstance(before, Node):
+            for rule in rule_rules(item.rule, (_box(item),), self._sets):
+                yield dataclasses.replace(rule, matches=_quick_first(rule.matches))
+            return
+        certain = item._replace(sets=(None,) * len(item.sets), box=Box(), before=None)
+        if item.is_certain:
+            yield from self.rules(before)
+            yield from self._item(certain)
+            return
+        target = self._chain(Node([*before.steps, Rule(certain)]))
+        matches = _quick_first(tuple(box_matches(item.rule, _box(item), self._sets)))
+        yield TableRule(matches, (Verdict(VerdictKind.GOTO, target),), comment_of(item.rule))
+
+    def _chain(self, node: Node) -> str:
+        """The name of the chain of a node."""
+        known = self._known.get(id(node))
+        if known is None:
+            rules = tuple(self.rules(node))
+            name = self._add_chain("%s_%s" % (self._prefix, _label(node)), rules)
+            # With the node, because an identity is given anew once its owner is gone.
+            known = self._known[id(node)] = (node, name)
+        return known[1]
+
+    def _add_chain(self, label: str, rules: t.Tuple[TableRule, ...]) -> str:
+        name = "%s_%s" % (label, _digest(rules))
+        self.chains.setdefault(name, TableChain(name, rules, constant=True))
+        return name
+
+    def _rule_chain(self, rule: LoweredRule) -> str:
+        """The chain that does what a rule does, whatever the packet."""
+        known = self._rule_chains.get(id(rule))
+        if known is None:
+            rules = tuple(rule_rules(rule, (Box(),), self._sets))
+            known = self._rule_chains[id(rule)] = self._add_chain("%s_%s" % (self._prefix, _origin(rule)), rules)
+        return known
+
+    def _map(self, step: Dispatch) -> NamedMap:
+        fields = tuple(
+            _COMMON_FIELDS[dimension] if dimension in _COMMON_FIELDS else _FIELDS[step.family or 4][dimension]
+            for dimension in step.dimensions
+        )
+        offsets = [_offset(dimension, step.family) for dimension in step.dimensions]
+        verdicts: t.Dict[int, t.Tuple[Verdict, str]] = {}
+        elements = []
+        for element in sorted(step.elements, key=lambda one: one.key):
+            found = verdicts.get(id(element.node))
+            if found is None:
+                found = verdicts[id(element.node)] = self._target(element.node)
+            key = tuple((low - offset, high - offset) for (low, high), offset in zip(element.key, offsets))
+            elements.append(MapElement(key, *found))
+        name = "%s_%s_%s" % (self._prefix, step.purpose, _digest((fields, elements)))
+        return self.maps.setdefault(name, NamedMap(name, fields, tuple(elements)))
+
+    def _target(self, node: Node) -> t.Tuple[Verdict, str]:
+        """Where an element of a map leads, and its comment."""
+        comment = _comment(node)
+        only = node.steps[0] if len(node.steps) == 1 else None
+        if isinstance(only, Rule) and only.item.is_certain and only.item.before is None:
+            rule = only.item.rule
+            if not rule.counter and rule.action in _DIRECT:
+                return Verdict(_DIRECT[rule.action]), comment
+            return Verdict(VerdictKind.GOTO, self._rule_chain(rule)), comment
+        kind = VerdictKind.GOTO if node.decides else VerdictKind.JUMP
+        return Verdict(kind, self._chain(node)), comment
+
+
+def _offset(dimension: int, family: t.Optional[int]) -> int:
+    return FAMILY_SPACE[family][0] if family is not None and dimension in (SOURCE, DESTINATION) else 0
+
+
+def _box(item: Item) -> Box:
+    """What is still to be checked, as a box."""
+    source, destination, protocol, source_port, destination_port = item.sets
+    whole = {(space,) for space in FAMILY_SPACE.values()}
+    known = source if source is not None else destination
+    family = family_of(known[0][0]) if known is not None else None
+    box = item.box
+    protocols = None if protocol is None else IntervalSet(protocol)
+    if item.is_special:
+        # Its other conditions mean something for this family and protocol alone.
+        family, protocols = box.family, box.protocols
+    return Box(
+        family=family,
+        protocols=protocols,
+        sources=None if source in whole else _side(source, box.sources),
+        destinations=None if destination in whole else _side(destination, box.destinations),
+        source_ports=_numbers(source_port, box.source_ports),
+        destination_ports=_numbers(destination_port, box.destination_ports),
+        icmp_types=box.icmp_types,
+        states=box.states,
+        flow_direction=box.flow_direction,
+        hop_limit=box.hop_limit,
+        tcp_reset=box.tcp_reset,
+    )
+
+
+def _side(found: t.Optional[Intervals], written: t.Optional[IntervalSet]) -> t.Optional[IntervalSet]:
+    """One interval as it is; of several, all that were written: the set of a network is shared by its rules."""
+    if found is None:
+        return None
+    if len(found) == 1 or written is None:
+        offset = FAMILY_SPACE[family_of(found[0][0])][0]
+        return IntervalSet((low - offset, high - offset) for low, high in found)
+    return written
+
+
+def _numbers(found: t.Optional[Intervals], written: t.Optional[IntervalSet]) -> t.Optional[IntervalSet]:
+    if found is None:
+        return None
+    return IntervalSet(found) if len(found) == 1 or written is None else written
+
+
+def _quick_first(matches: t.Tuple[Match, ...]) -> t.Tuple[Match, ...]:
+    """Comparisons before lookups: most packets fail the first condition."""
+    return tuple(sorted(matches, key=lambda match: isinstance(match.value, SetReference)))
+
+
+def _items(node: Node) -> t.Iterator[Item]:
+    """The items that are rules of the node itself."""
+    for step in node.steps:
+        if isinstance(step, Rule):
+            yield step.item
+
+
+def _label(node: Node) -> str:
+    first = next(_items(node), None)
+    return "part" if first is None else "from_%s" % _origin(first.rule)
+
+
+def _origin(rule: LoweredRule) -> str:
+    return _NO_LABEL.sub("_", str(rule.origin)).strip("_")[:_LONGEST_LABEL]
+
+
+def _comment(node: Node) -> str:
+    origins = list(dict.fromkeys(str(item.rule.origin) for item in _items(node)))
+    if len(origins) <= _NAMED:
+        return ", ".join(origins)
+    return "%s and %d more" % (", ".join(origins[:_NAMED]), len(origins) - _NAMED)
+
+
+def _digest(content: object) -> str:
+    return hashlib.sha256(repr(content).encode()).hexdigest()[:12]

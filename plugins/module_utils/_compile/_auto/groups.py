@@ -1,0 +1,359 @@
+# Copyright (c) 2026, Palisade contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# Note that this module util is PRIVATE to the collection and can change without notice.
+"""Groups: one lookup for items that are told apart by the same dimensions.
+
+Items with equal key boxes form a group, in order, behind one element. The boxes of the groups are
+disjoint. What is left out follows after the lookup; where an item that was left out comes before one
+of a group and overlaps it, it is taken along into the group, so that nothing overtakes it.
+"""
+
+from __future__ import annotations
+
+import itertools
+import typing as t
+
+from ..._core.intervals import Interval
+from . import costs
+from .items import ADDRESSES, DIMENSIONS, FAMILY_SPACE, PORTS, Intervals, Item, has_ports, item_family, relative
+from .overlap import Bits, Overlaps, count_bits, positions
+
+#: Keys that one item may take.
+_MOST_KEYS = 32
+#: A range of fewer values than this can be single keys.
+_MOST_SPELLED = 5
+#: Left-out items that a group may take along; a group that would need more is left out itself.
+_MOST_TAKEN = 6
+#: So many left-out items are not even looked at one by one.
+_MOST_CONSIDERED = 60
+#: Rules that may stand before the lookup, where many groups would have to take them along.
+_MOST_AHEAD = 4
+
+_OCTETS = {4: (4, 4, 4, 4, 4), 6: (16, 16, 4, 4, 4)}
+_WHOLE: t.Mapping[int, t.Mapping[int, Intervals]] = {
+    family: {0: (space,), 1: (space,), 2: ((0, 255),), 3: ((0, 65535),), 4: ((0, 65535),)}
+    for family, space in FAMILY_SPACE.items()
+}
+
+
+class Group(t.NamedTuple):
+    """Items behind one element, in order, what they take along included."""
+
+    keys: t.Tuple[t.Tuple[Interval, ...], ...]
+    items: t.Tuple[Item, ...]
+
+
+class Grouping(t.NamedTuple):
+    """One way to group a list of items.
+
+    Attributes:
+        ahead: Items that are asked for before the lookup.
+        dimensions: Of the keys, in the order of the map's fields.
+    """
+
+    ahead: t.Tuple[Item, ...]
+    dimensions: t.Tuple[int, ...]
+    family: t.Optional[int]
+    groups: t.Tuple[Group, ...]
+    rest: t.Tuple[Item, ...]
+
+
+class Kind(t.NamedTuple):
+    """What to group by.
+
+    Attributes:
+        required: Dimensions that an item must have.
+        optional: Dimensions that are part of the keys where an item has them.
+        family: Of the addresses in the keys; None where there are none.
+        exact: Whether keys are single values.
+    """
+
+    required: t.Tuple[int, ...]
+    optional: t.Tuple[int, ...] = ()
+    family: t.Optional[int] = None
+    exact: bool = False
+
+
+class Scope(t.NamedTuple):
+    """What is known of every packet that gets to a list of items.
+
+    Attributes:
+        family: Its family, if that is known.
+        has_ports: Whether its protocol is known to be one with ports.
+    """
+
+    family: t.Optional[int] = None
+    has_ports: bool = False
+
+
+class Candidate(t.NamedTuple):
+    """A grouping by positions, before its groups are made.
+
+    Attributes:
+        picked: The positions of each group, and of what it takes along.
+        cost: The mean cost of the whole list, estimated.
+    """
+
+    items: t.Sequence[Item]
+    ahead: int
+    dimensions: t.Tuple[int, ...]
+    kind: Kind
+    picked: t.Sequence[t.Tuple[t.List[int], t.List[int]]]
+    cost: float
+
+    def make(self) -> Grouping:
+        grouped = _bits(position for group, _taken in self.picked for position in group)
+        return Grouping(
+            ahead=tuple(self.items[: self.ahead]),
+            dimensions=self.dimensions,
+            family=self.kind.family,
+            groups=tuple(
+                _make_group(self.items, group, taken, self.dimensions, self.kind) for group, taken in self.picked
+            ),
+            rest=tuple(
+                item
+                for position, item in enumerate(self.items)
+                if position >= self.ahead and not grouped >> position & 1
+            ),
+        )
+
+
+def find_grouping(items: t.Sequence[Item], overlaps: Overlaps, kind: Kind, scope: Scope) -> t.Optional[Candidate]:
+    """The grouping of a kind; None where it has nothing to tell apart."""
+    boxes = _boxes(items, kind, scope)
+    if len(boxes) < 2:
+        return None
+    dimensions = tuple(
+        dimension
+        for dimension in DIMENSIONS
+        if dimension in kind.required
+        or (dimension in kind.optional and any(items[group[0]].sets[dimension] is not None for group in boxes.values()))
+    )
+    chosen, bits = _disjoint(boxes, overlaps, dimensions)
+    ahead = _ahead(chosen, bits, overlaps, dimensions)
+    left_out = ~bits & ~((1 << ahead) - 1)
+    picked: t.List[t.Tuple[t.List[int], t.List[int]]] = []
+    for group in chosen:
+        taken = _taken(group, overlaps, dimensions, left_out)
+        if taken is not None:
+            picked.append((group, taken))
+    if len(picked) < 2:
+        return None
+    if kind.exact:
+        # Any order is as fast: the one that reads best.
+        lookup = costs.exact_lookup()
+        return Candidate(items, ahead, dimensions, kind, picked, _cost(items, ahead, lookup, picked))
+    order, left = _order([group for group, _taken in picked], overlaps, dimensions)
+    elements = sum(_keys([items[group[0]].sets[dimension] for dimension in order]) for group, _taken in picked)
+    if len(order) == 1:
+        lookup = costs.interval_lookup(elements)
+    else:
+        octets = sum(_OCTETS[kind.family or 4][dimension] for dimension in order)
+        lookup = costs.concatenated_lookup(elements, octets, len(order), left)
+    return Candidate(items, ahead, order, kind, picked, _cost(items, ahead, lookup, picked))
+
+
+def _keys(box: t.Iterable[t.Optional[Intervals]]) -> int:
+    keys = 1
+    for intervals in box:
+        if intervals is not None:
+            keys *= len(intervals)
+    return keys
+
+
+def _bits(group: t.Iterable[int]) -> Bits:
+    found = 0
+    for position in group:
+        found |= 1 << position
+    return found
+
+
+def _boxes(
+    items: t.Sequence[Item], kind: Kind, scope: Scope
+) -> t.Dict[t.Tuple[t.Optional[Intervals], ...], t.List[int]]:
+    """Positions by what the items are in the kind's dimensions."""
+    found: t.Dict[t.Tuple[t.Optional[Intervals], ...], t.List[int]] = {}
+    dimensions = (*kind.required, *kind.optional)
+    by_ports = any(dimension in PORTS for dimension in dimensions)
+    required = len(kind.required)
+    for position, item in enumerate(items):
+        sets = item.sets
+        box = tuple([sets[dimension] for dimension in dimensions])
+        if None in box[:required]:
+            continue
+        if kind.family is not None and scope.family is None and item_family(item) != kind.family:
+            continue
+        if by_ports and not scope.has_ports and not has_ports(item):
+            # Packets that are too short for ports would not be found.
+            continue
+        keys = _exact_keys(box) if kind.exact else _keys(box)
+        if not 0 < keys <= _MOST_KEYS or (not required and box.count(None) == len(box)):
+            continue
+        found.setdefault(box, []).append(position)
+    return found
+
+
+def _exact_keys(box: t.Iterable[t.Optional[Intervals]]) -> int:
+    """How many single values a box holds; 0 where it holds ranges that are too long to be spelled out."""
+    keys = 1
+    for intervals in box:
+        values = 0
+        for low, high in intervals or ((0, _MOST_SPELLED),):
+            if high - low >= _MOST_SPELLED:
+                return 0
+            values += high - low + 1
+        keys *= values
+    return keys
+
+
+def _disjoint(
+    boxes: t.Mapping[t.Tuple[t.Optional[Intervals], ...], t.List[int]],
+    overlaps: Overlaps,
+    dimensions: t.Tuple[int, ...],
+) -> t.Tuple[t.List[t.List[int]], Bits]:
+    """Groups whose boxes are disjoint, as many items as a greedy choice finds; in order of their first item."""
+    eligible = _bits(position for group in boxes.values() for position in group)
+    ranked = []
+    for group in boxes.values():
+        others = overlaps.of(group[0], dimensions) & eligible
+        ranked.append((count_bits(others) / len(group), group, others))
+    ranked.sort(key=lambda entry: (entry[0], entry[1][0]))
+    chosen: t.List[t.List[int]] = []
+    bits: Bits = 0
+    for _rank, group, others in ranked:
+        if not others & bits:
+            chosen.append(group)
+            bits |= _bits(group)
+    chosen.sort()
+    return chosen, bits
+
+
+def _ahead(
+    chosen: t.Sequence[t.List[int]],
+    bits: Bits,
+    overlaps: Overlaps,
+    dimensions: t.Tuple[int, ...],
+) -> int:
+    """How many of the first items are best asked for before the lookup."""
+    first = (bits & -bits).bit_length() - 1
+    if not 0 < first <= _MOST_AHEAD:
+        return 0
+    early = (1 << first) - 1
+    concerned = sum(1 for group in chosen if overlaps.of(group[0], dimensions) & early)
+    return first if concerned * 2 > len(chosen) else 0
+
+
+def _taken(
+    group: t.Sequence[int], overlaps: Overlaps, dimensions: t.Tuple[int, ...], left_out: Bits
+) -> t.Optional[t.List[int]]:
+    """The left-out items that stand before an item of the group and could decide packets of it.
+
+    None: more than are worth taking along.
+    """
+    candidates = overlaps.of(group[0], dimensions) & left_out & ((1 << group[-1]) - 1)
+    if not candidates:
+        return []
+    most = max(_MOST_TAKEN, len(group))
+    if count_bits(candidates) > _MOST_CONSIDERED:
+        return None
+    needed = _bits(group)
+    taken = []
+    for position in reversed(positions(candidates)):
+        # Overlap in all dimensions, with an item that follows it here: only then their order shows.
+        if overlaps.of(position) & needed & ~((1 << position) - 1):
+            needed |= 1 << position
+            taken.append(position)
+            if len(taken) > most:
+                return None
+    return taken
+
+
+def _order(
+    groups: t.Sequence[t.List[int]],
+    overlaps: Overlaps,
+    dimensions: t.Tuple[int, ...],
+) -> t.Tuple[t.Tuple[int, ...], float]:
+    """The dimensions, those first that leave the fewest elements, and how many all but the last leave in sum."""
+    sample = groups[:: max(1, len(groups) // 24)]
+    heads = _bits(group[0] for group in groups)
+    remaining = list(dimensions)
+    order: t.List[int] = []
+    left = [heads] * len(sample)
+    total = 0.0
+    while remaining:
+        best: t.Optional[t.Tuple[float, int, t.List[Bits]]] = None
+        for dimension in remaining:
+            after = [before & overlaps.in_dimension(group[0], dimension) for before, group in zip(left, sample)]
+            mean = sum(count_bits(one) for one in after) / len(sample)
+            if best is None or mean < best[0]:
+                best = (mean, dimension, after)
+        if best is None:
+            break
+        remaining.remove(best[1])
+        order.append(best[1])
+        left = best[2]
+        if remaining:
+            total += best[0]
+    return tuple(order), total
+
+
+def _make_group(
+    items: t.Sequence[Item],
+    group: t.Sequence[int],
+    taken: t.Sequence[int],
+    order: t.Tuple[int, ...],
+    kind: Kind,
+) -> Group:
+    first = items[group[0]]
+    box = [intervals if dimension in order else None for dimension, intervals in enumerate(first.sets)]
+    sides = []
+    for dimension in order:
+        intervals = first.sets[dimension]
+        whole = _WHOLE[kind.family or 4][dimension]
+        sides.append(_spelled_out(intervals or whole) if kind.exact else intervals or whole)
+    members = []
+    for position in sorted((*group, *taken)):
+        item = items[position]
+        if position in group:
+            item = item._replace(
+                sets=tuple(None if dimension in order else found for dimension, found in enumerate(item.sets))
+            )
+        else:
+            item = relative(item, box)
+        members.append(item if kind.family is None else _without_family(item, kind.family))
+    return Group(tuple(itertools.product(*sides)), tuple(members))
+
+
+def _spelled_out(intervals: Intervals) -> Intervals:
+    return tuple((value, value) for low, high in intervals for value in range(low, high + 1))
+
+
+def _without_family(item: Item, family: int) -> Item:
+    """The lookup has told the family."""
+    whole = (FAMILY_SPACE[family],)
+    if all(item.sets[dimension] != whole for dimension in ADDRESSES):
+        return item
+    return item._replace(
+        sets=tuple(
+            None if dimension in ADDRESSES and found == whole else found for dimension, found in enumerate(item.sets)
+        )
+    )
+
+
+def _cost(
+    items: t.Sequence[Item], ahead: int, lookup: float, picked: t.Sequence[t.Tuple[t.List[int], t.List[int]]]
+) -> float:
+    """The mean over the items, and some more that match none."""
+    count = len(items)
+    missed = count * costs.MISSED_SHARE
+    total = (count + missed) * (costs.RULE * ahead + lookup)
+    rest = count - ahead
+    for group, taken in picked:
+        size = len(group) + len(taken)
+        rest -= len(group)
+        alone = size == 1 and not items[group[0]].is_special
+        total += len(group) * (costs.DECIDE if alone else costs.JUMP + costs.guess(size))
+    total += (rest + missed) * costs.guess(rest)
+    return total / (count + missed)

@@ -1,0 +1,151 @@
+# Copyright (c) 2026, Palisade contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# Note that this module util is PRIVATE to the collection and can change without notice.
+"""Guards: what lets a rule be found before rules that precede it.
+
+Of a list that is split in two, the first part is looked up first. An item of it that has been found
+decides only if no item of the second part precedes it and matches as well. Those that could are its
+guard: a few are asked for one by one; many are looked up in an arrangement of their own, which holds
+all of the second part up to some place in the order. More than needed does no harm there: what
+precedes the item and matches its packet decides rightly.
+"""
+
+from __future__ import annotations
+
+import typing as t
+
+from . import costs
+from .items import Item, relative
+from .overlap import Bits, Overlaps, count_bits, positions
+from .plan import Node, Rule, Visit
+
+#: Guards that are asked for one by one.
+_MOST_INLINE = 5
+#: An item that needs more than this beside an arrangement is moved to the second part.
+_MOST_BESIDE = 8
+_SAMPLE = 160
+_PLACES = 24
+
+Arrange = t.Callable[[t.Sequence[Item]], Node]
+
+
+class Split(t.NamedTuple):
+    """Positions of the items that are looked up first, and their guards."""
+
+    first: t.Tuple[int, ...]
+    guards: t.Mapping[int, Bits]
+    places: t.Tuple[int, ...]
+    shared: Bits
+
+
+def split(overlaps: Overlaps, count: int, first: t.Sequence[int], most_places: int) -> Split:
+    """Decides which of the items meant for the first part stay there, and on which arrangements guards rest.
+
+    Args:
+        count: Of all items.
+        most_places: How many arrangements there may be.
+    """
+    second = ((1 << count) - 1) & ~_bits(first)
+    guards = {position: overlaps.of(position) & second & _below(position) for position in first}
+    shared: Bits = 0
+    many = [position for position in first if count_bits(guards[position]) > _MOST_INLINE]
+    for position in many:
+        shared |= guards[position]
+    places = _choose_places(many, guards, most_places) if many else ()
+    moved = [
+        position for position in many if count_bits(guards[position] & ~_below(_place(places, position))) > _MOST_BESIDE
+    ]
+    if not moved:
+        return Split(tuple(first), guards, places, shared)
+    moved_bits = _bits(moved)
+    kept = tuple(position for position in first if not moved_bits >> position & 1)
+    shared = 0
+    for position in kept:
+        guards[position] |= overlaps.of(position) & moved_bits & _below(position)
+        if count_bits(guards[position]) > _MOST_INLINE:
+            shared |= guards[position]
+    return Split(kept, guards, places, shared)
+
+
+def _bits(found: t.Iterable[int]) -> Bits:
+    bits = bytearray()
+    for position in found:
+        index = position >> 3
+        if index >= len(bits):
+            bits.extend(bytes(index + 1 - len(bits)))
+        bits[index] |= 1 << (position & 7)
+    return int.from_bytes(bits, "little")
+
+
+def _below(position: int) -> Bits:
+    return (1 << position) - 1
+
+
+def _place(places: t.Sequence[int], position: int) -> int:
+    """The last place that is not behind the position; 0 where there is none."""
+    return max((place for place in places if place <= position), default=0)
+
+
+def _choose_places(many: t.Sequence[int], guards: t.Mapping[int, Bits], most: int) -> t.Tuple[int, ...]:
+    """Places in the order up to which guards are arranged: those that leave the least to be asked one by one."""
+    sample = many[:: max(1, len(many) // _SAMPLE)]
+    candidates = sorted(set(many[:: max(1, len(many) // _PLACES)]))
+    left = {
+        (place, position): count_bits(guards[position] & ~_below(place))
+        for place in candidates
+        for position in sample
+        if place <= position
+    }
+    best = {position: count_bits(guards[position]) for position in sample}
+    chosen: t.List[int] = []
+    while len(chosen) < most:
+        gains = {
+            place: sum(
+                max(0, best[position] - left[place, position]) for position in sample if (place, position) in left
+            )
+            for place in candidates
+            if place not in chosen
+        }
+        place = max(gains, key=lambda candidate: (gains[candidate], candidate), default=None)
+        if place is None or gains[place] * costs.RULE < len(sample) * costs.RULE:
+            break
+        chosen.append(place)
+        for position in sample:
+            if (place, position) in left:
+                best[position] = min(best[position], left[place, position])
+    return tuple(sorted(chosen))
+
+
+def guarded(items: t.Sequence[Item], found: Split, arrange: Arrange) -> t.List[Item]:
+    """The items of the first part, each with the node that goes before it."""
+    arranged: t.Dict[int, Node] = {}
+    nodes: t.Dict[t.Tuple[int, Bits, t.Tuple[t.Any, ...]], Node] = {}
+    made = []
+    for position in found.first:
+        item = items[position]
+        guard = found.guards[position]
+        if not guard:
+            made.append(item)
+            continue
+        place = _place(found.places, position) if count_bits(guard) > _MOST_INLINE else 0
+        if place and place not in arranged:
+            arranged[place] = arrange([items[one] for one in positions(found.shared & _below(place))])
+        beside = guard & ~(found.shared & _below(place))
+        key = (place, beside, item.sets if beside else ())
+        node = nodes.get(key)
+        if node is None:
+            node = nodes[key] = Node()
+            if place:
+                node.steps.append(Visit(arranged[place]))
+            node.steps.extend(Rule(relative(items[one], item.sets)) for one in positions(beside))
+        made.append(item._replace(before=_followed(node, item.before)))
+    return made
+
+
+def _followed(node: Node, before: t.Optional[object]) -> Node:
+    """Two guards, one after the other."""
+    if not isinstance(before, Node):
+        return node
+    return Node([*node.steps, *before.steps])
