@@ -5,8 +5,8 @@
 # Note that this module util is PRIVATE to the collection and can change without notice.
 """The layout ``auto``: few lookups decide, in the order of the policies.
 
-What comes first in every direction, connection state and neighbour discovery, stays one rule after
-another: most packets end there. The rest is arranged by :mod:`._auto.arrange`.
+What comes first in every direction, connection state and neighbour discovery, is in :mod:`.prologue`; the
+rest is arranged by :mod:`._auto.arrange`.
 """
 
 from __future__ import annotations
@@ -14,20 +14,20 @@ from __future__ import annotations
 import dataclasses
 import typing as t
 
-from .._policy.model import Action, Stage, State
-from ._auto.arrange import Arranger
+from .._policy.model import Stage
+from ._auto.arrange import MOST_ITEMS, Arranger
 from ._auto.assemble import Assembler
 from ._auto.items import make_items
+from ._auto.merge import merge_equals
 from ._auto.plan import Node, Rule
 from .lowered import LoweredChain, LoweredProgram
-from .rules import HOOKS, default_rules, heading_of, interface_rules, rule_rules
+from .prologue import base_rules, state_rules
+from .rules import HOOKS, STAGE_HEADINGS, default_rules, heading_of
 from .table import MARKER_CHAIN, NamedMap, NamedSet, Table, TableChain, TableRule
 
 #: Rules and elements for each box of a policy, and for each direction besides.
 _BUDGET = 5
 _BUDGET_BASE = 64
-
-_ESTABLISHED = frozenset({State.ESTABLISHED})
 
 _LOOKUP_HEADING = "Policies, by lookup; the first rule in their order decides"
 
@@ -49,12 +49,10 @@ def layout_auto(program: LoweredProgram) -> t.Tuple[Table, t.Tuple[str, ...]]:
             if chain.default_counter:
                 counters[chain.default_counter] = None
             assembler = Assembler(chain.direction.value, sets)
-            regular.append(
-                TableChain(chain.direction.value, tuple(_chain_rules(chain, program, sets, assembler, notes)))
-            )
+            regular.append(TableChain(chain.direction.value, tuple(_chain_rules(chain, program, assembler, notes))))
             constant.update(assembler.chains)
             maps.update(assembler.maps)
-            rules = (*_established_rules(chain), *interface_rules(chain, program, field))
+            rules = tuple(base_rules(chain, program, field))
         base.append(TableChain(hook, rules, hook=hook))
     table = Table(
         counters=tuple(sorted(counters)),
@@ -65,41 +63,20 @@ def layout_auto(program: LoweredProgram) -> t.Tuple[Table, t.Tuple[str, ...]]:
     return table, tuple(notes)
 
 
-def _has_established_rule(chain: LoweredChain) -> bool:
-    """Whether the first rule accepts packets of established connections, uncounted."""
-    first = chain.rules[0] if chain.rules else None
-    return (
-        first is not None
-        and first.stage is Stage.STATE
-        and first.action is Action.ACCEPT
-        and not first.counter
-        and all(box.states == _ESTABLISHED for box in first.boxes)
-    )
-
-
-def _established_rules(chain: LoweredChain) -> t.Iterator[TableRule]:
-    """Before anything asks for interfaces: those that are not filtered accept such packets as well."""
-    if _has_established_rule(chain):
-        for rule in rule_rules(chain.rules[0], chain.rules[0].boxes, {}):
-            yield dataclasses.replace(rule, heading="Most packets")
-
-
 def _chain_rules(
     chain: LoweredChain,
     program: LoweredProgram,
-    sets: t.Dict[str, NamedSet],
     assembler: Assembler,
     notes: t.List[str],
 ) -> t.Iterator[TableRule]:
-    early = 1 if _has_established_rule(chain) else 0
-    first = next((at for at, rule in enumerate(chain.rules) if rule.stage is not Stage.STATE), len(chain.rules))
     shown = ""
-    for rule in chain.rules[early:first]:
-        heading = heading_of(rule)
-        for table_rule in rule_rules(rule, rule.boxes, sets):
-            yield dataclasses.replace(table_rule, heading=heading if heading != shown else "")
-            shown = heading
-    items = make_items(chain.rules[first:])
+    for table_rule in state_rules(chain, assembler.add_chain):
+        heading = STAGE_HEADINGS[Stage.STATE]
+        yield dataclasses.replace(table_rule, heading=heading if heading != shown else "")
+        shown = heading
+    items = make_items(rule for rule in chain.rules if rule.stage is not Stage.STATE)
+    if not chain.default_counter and len(items) <= MOST_ITEMS:
+        items = merge_equals(items)
     arranger = Arranger(_BUDGET * len(items) + _BUDGET_BASE)
     node: Node = arranger.arrange_all(items)
     notes.extend("%s: %s" % (chain.direction.value, note) for note in arranger.notes)

@@ -8,12 +8,30 @@
 
 from __future__ import annotations
 
-from .._policy.model import Layout
+import typing as t
+
+from .._policy.model import Direction, Layout
 from .._policy.program import Program
 from .auto import layout_auto
+from .cost import ChainCost, measure_cost
 from .lower import lower
-from .ordered import layout_ordered
+from .lowered import LoweredProgram
+from .ordered import count_rules, layout_ordered
 from .table import Table
+
+
+class Compiled(t.NamedTuple):
+    """A table and what there is to say about it.
+
+    Attributes:
+        costs: For each direction that is restricted: of this table, and how many rules it would have one
+            after another.
+        notes: What could not be arranged, and why; sentences.
+    """
+
+    table: Table
+    costs: t.Mapping[Direction, t.Tuple[ChainCost, int]]
+    notes: t.Tuple[str, ...] = ()
 
 
 def compile_program(program: Program, *, layout: Layout = Layout.AUTO, counters: bool = True) -> Table:
@@ -22,8 +40,20 @@ def compile_program(program: Program, *, layout: Layout = Layout.AUTO, counters:
     Args:
         counters: Whether every policy rule, and what happens to the rest, has its own named counter.
     """
+    return _lay_out(lower(program, counters=counters), layout)[0]
+
+
+def compile_with_cost(program: Program, *, layout: Layout = Layout.AUTO, counters: bool = True) -> Compiled:
+    """The same, with what packets will cost."""
     lowered = lower(program, counters=counters)
-    if layout is Layout.ORDERED:
-        return layout_ordered(lowered)
-    table, _notes = layout_auto(lowered)
-    return table
+    table, notes = _lay_out(lowered, layout)
+    costs = {
+        chain.direction: (measure_cost(table, chain.direction.value), count_rules(chain, lowered))
+        for chain in lowered.chains
+        if chain.restricted
+    }
+    return Compiled(table, costs, notes)
+
+
+def _lay_out(lowered: LoweredProgram, layout: Layout) -> t.Tuple[Table, t.Tuple[str, ...]]:
+    return (layout_ordered(lowered), ()) if layout is Layout.ORDERED else layout_auto(lowered)

@@ -11,7 +11,7 @@ from __future__ import annotations
 import typing as t
 
 from .lowered import LoweredChain, LoweredProgram
-from .rules import HOOKS, default_rules, heading_of, interface_rules, rule_rules
+from .rules import HOOKS, default_rules, heading_of, interface_rules, rule_count, rule_rules
 from .table import MARKER_CHAIN, NamedSet, Table, TableChain, TableRule
 
 
@@ -47,3 +47,8 @@ def _chain_rules(chain: LoweredChain, program: LoweredProgram, sets: t.Dict[str,
             yield TableRule(table_rule.matches, table_rule.statements, table_rule.comment, shown)
             last_heading = heading
     yield from default_rules(chain, program)
+
+
+def count_rules(chain: LoweredChain, program: LoweredProgram) -> int:
+    """How many rules a direction has in this layout."""
+    return sum(rule_count(rule) for rule in chain.rules) + sum(1 for _rule in default_rules(chain, program))

@@ -55,7 +55,7 @@ _VERDICTS = {
 }
 _NO_LABEL = re.compile(r"[^A-Za-z0-9]+", re.ASCII)
 
-_STAGE_HEADINGS = {
+STAGE_HEADINGS = {
     Stage.STATE: "Connection state and neighbour discovery",
     Stage.FIXED: "Fixed rules of the profile",
     Stage.SAFEGUARD: "Safeguards",
@@ -76,7 +76,7 @@ def interface_rules(chain: LoweredChain, program: LoweredProgram, field: Field) 
 
 
 def heading_of(rule: LoweredRule) -> str:
-    return _STAGE_HEADINGS.get(rule.stage) or "Policy %s" % rule.origin.name
+    return STAGE_HEADINGS.get(rule.stage) or "Policy %s" % rule.origin.name
 
 
 def default_rules(chain: LoweredChain, program: LoweredProgram) -> t.Iterator[TableRule]:
@@ -108,6 +108,11 @@ def rule_rules(rule: LoweredRule, boxes: t.Iterable[Box], sets: t.Dict[str, Name
     for box in boxes:
         for part, verdict in _verdicts(rule, box):
             yield TableRule(tuple(box_matches(rule, part, sets)), _counted(rule.counter, verdict), comment)
+
+
+def rule_count(rule: LoweredRule) -> int:
+    """How many rules :func:`rule_rules` makes of all boxes."""
+    return sum(1 for box in rule.boxes for _part in _verdicts(rule, box))
 
 
 def _verdicts(rule: LoweredRule, box: Box) -> t.Iterator[t.Tuple[Box, VerdictKind]]:

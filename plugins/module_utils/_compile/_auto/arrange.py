@@ -15,7 +15,7 @@ import typing as t
 
 from . import costs
 from .groups import Candidate, Grouping, Kind, Scope, find_grouping
-from .guards import guarded, split
+from .guards import arranged_items, guarded, split
 from .items import (
     ADDRESSES,
     DESTINATION,
@@ -33,7 +33,7 @@ from .items import (
     within_protocols,
 )
 from .overlap import Overlaps, count_bits
-from .plan import Branch, Dispatch, Element, Node, Rule, Step
+from .plan import Branch, Dispatch, Element, Node, Rule, Step, Visit
 from .spread import CELL_ITEMS, cut, narrow_positions
 
 #: Lists up to this long are never looked up: the rules themselves are as fast, and easier to read.
@@ -48,8 +48,13 @@ MOST_ITEMS = 24000
 _SAMPLE = 64
 #: So many items about packets without ports are not worth telling those packets apart.
 _FEW_APART = 8
+#: Where cells are possible, no map is larger: a changed element takes a new map.
+_LARGEST_MAP = 2 * CELL_ITEMS
 #: Arrangements of guards for one split.
 _MOST_PLACES = 4
+#: Steps and elements that an item takes in all, about; and the share of what is left that guards may take.
+_SIZE_OF_ITEM = 2
+_SHARE_FOR_GUARDS = 0.15
 
 _ADDRESS_WORDS = {SOURCE: "sources", DESTINATION: "destinations"}
 
@@ -74,6 +79,7 @@ class Arranger:
 
     def __init__(self, budget: int) -> None:
         self._left = budget
+        self._numbered = 0
         self.notes: t.List[str] = []
 
     def arrange(self, items: t.Sequence[Item], scope: Scope, depth: int = 0) -> Node:
@@ -95,7 +101,11 @@ class Arranger:
             return self.arrange(items, Scope())
         with_ports = [found for found in (within_protocols(item, PORTED) for item in items) if found is not None]
         without = [found for found in (within_protocols(item, PORTLESS) for item in items) if found is not None]
+        whole = self._left
+        self._left = whole * len(with_ports) // (len(with_ports) + len(without))
+        kept = whole - self._left
         node = Node([Branch(PORTED, self.arrange(with_ports, Scope(has_ports=True), 1))])
+        self._left += kept
         node.steps.extend(self.arrange(without, Scope()).steps)
         return node
 
@@ -113,6 +123,8 @@ class Arranger:
         plain = costs.linear([costs.rule(item) for item in items], costs.MISSED_SHARE)
         grouping = self._best_grouping(items, overlaps, scope)
         spread = self._best_spread(items, overlaps)
+        if spread is not None and grouping is not None and grouping.elements > _LARGEST_MAP:
+            grouping = None
         cheapest = min([one.cost for one in (grouping, spread) if one is not None], default=plain)
         if cheapest > plain - max(_LEAST_GAIN, plain * _LEAST_SHARE):
             self._left -= len(items)
@@ -174,13 +186,7 @@ class Arranger:
             cells = max(1, 2 * len(first) // CELL_ITEMS)
             inside = costs.JUMP + costs.guess(min(CELL_ITEMS, len(first))) + guards * costs.RULE
             lookup = costs.interval_lookup(cells)
-            missed = len(items) * costs.MISSED_SHARE
-            left = len(items) - len(first)
-            cost = (
-                (len(items) + missed) * lookup
-                + len(first) * inside
-                + (left + missed) * (costs.guess(CELL_ITEMS) * 0.5 + costs.guess(left))
-            ) / (len(items) + missed)
+            cost = costs.layered(len(items), lookup, len(first), inside)
             if best is None or cost < best.cost:
                 best = Spread(dimension, tuple(first), cost)
         return best
@@ -188,8 +194,15 @@ class Arranger:
     def _spread(
         self, items: t.List[Item], overlaps: Overlaps, spread: Spread, scope: Scope, depth: int
     ) -> t.Tuple[t.List[Step], t.List[Item]]:
-        found = split(overlaps, len(items), spread.first, self._places(len(items)))
-        first = guarded(items, found, lambda chosen: self.arrange(chosen, scope, depth + 1))
+        found = split(items, overlaps, spread.first, self._places(len(items)))
+        chained = arranged_items(found) * _SIZE_OF_ITEM > self._left * _SHARE_FOR_GUARDS
+
+        def arrange_guards(chosen: t.Sequence[Item], before: t.Optional[Node]) -> Node:
+            node = self.arrange(chosen, scope, depth + 1)
+            self._numbered += 1
+            return Node([*([Visit(before)] if before is not None else []), *node.steps], self._numbered)
+
+        first = guarded(items, found, arrange_guards, chained=chained)
         chosen = set(found.first)
         rest = [item for position, item in enumerate(items) if position not in chosen]
         elements: t.Dict[int, t.List[Element]] = {}
@@ -207,7 +220,7 @@ class Arranger:
         return steps, rest
 
     def _places(self, count: int) -> int:
-        return min(_MOST_PLACES, max(0, self._left // max(1, 2 * count) - 1))
+        return min(_MOST_PLACES, max(0, self._left // max(1, _SIZE_OF_ITEM * count)))
 
 
 def _bits(found: t.Sequence[int], count: int) -> int:

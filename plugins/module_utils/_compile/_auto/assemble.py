@@ -98,7 +98,8 @@ class Assembler:
         before = item.before
         if not isinstance(before, Node):
             for rule in rule_rules(item.rule, (_box(item),), self._sets):
-                yield dataclasses.replace(rule, matches=_quick_first(rule.matches))
+                matches = _quick_first(rule.matches)
+                yield rule if matches == rule.matches else dataclasses.replace(rule, matches=matches)
             return
         certain = item._replace(sets=(None,) * len(item.sets), box=Box(), before=None)
         if item.is_certain:
@@ -114,13 +115,18 @@ class Assembler:
         known = self._known.get(id(node))
         if known is None:
             rules = tuple(self.rules(node))
-            name = self._add_chain("%s_%s" % (self._prefix, _label(node)), rules)
+            if node.number is None:
+                name = self.add_chain(_label(node), rules)
+            else:
+                name = "%s_before_%d" % (self._prefix, node.number)
+                self.chains[name] = TableChain(name, rules)
             # With the node, because an identity is given anew once its owner is gone.
             known = self._known[id(node)] = (node, name)
         return known[1]
 
-    def _add_chain(self, label: str, rules: t.Tuple[TableRule, ...]) -> str:
-        name = "%s_%s" % (label, _digest(rules))
+    def add_chain(self, label: str, rules: t.Tuple[TableRule, ...]) -> str:
+        """The name of a constant chain with these rules."""
+        name = "%s_%s_%s" % (self._prefix, label, _digest(rules))
         self.chains.setdefault(name, TableChain(name, rules, constant=True))
         return name
 
@@ -129,7 +135,7 @@ class Assembler:
         known = self._rule_chains.get(id(rule))
         if known is None:
             rules = tuple(rule_rules(rule, (Box(),), self._sets))
-            known = self._rule_chains[id(rule)] = self._add_chain("%s_%s" % (self._prefix, _origin(rule)), rules)
+            known = self._rule_chains[id(rule)] = self.add_chain(_origin(rule), rules)
         return known
 
     def _map(self, step: Dispatch) -> NamedMap:
@@ -210,6 +216,8 @@ def _numbers(found: t.Optional[Intervals], written: t.Optional[IntervalSet]) -> 
 
 def _quick_first(matches: t.Tuple[Match, ...]) -> t.Tuple[Match, ...]:
     """Comparisons before lookups: most packets fail the first condition."""
+    if len(matches) < 2:
+        return matches
     return tuple(sorted(matches, key=lambda match: isinstance(match.value, SetReference)))
 
 

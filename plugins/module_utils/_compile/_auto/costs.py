@@ -95,8 +95,28 @@ def linear(costs: t.Sequence[float], missed: float) -> float:
 def guess(items: int) -> float:
     """What a list of items will cost about, before it is arranged."""
     one_by_one = RULE * items / 2
-    arranged = 330.0 + 30.0 * math.log2(max(items, 1))
+    arranged = 200.0 + 30.0 * math.log2(max(items, 1))
     return min(one_by_one, arranged)
+
+
+def layered(items: int, lookup: float, found: int, inside: float) -> float:
+    """What a list costs about when a lookup finds some of its items and the rest follows.
+
+    The rest will be one rule after another, or further lookups that each find as large a share: a lookup
+    that finds few makes no progress for what it costs.
+
+    Args:
+        lookup: The cost of the lookup.
+        found: How many items it finds.
+        inside: The mean cost of such an item behind the lookup.
+    """
+    left = max(items - found, 0)
+    share = found / max(items, 1)
+    again = lookup / share
+    missed = items * MISSED_SHARE
+    total = (items + missed) * lookup + found * inside
+    total += left * min(RULE * left / 2, again + inside) + missed * min(RULE * left, again)
+    return total / (items + missed)
 
 
 def rule(item: Item) -> float:

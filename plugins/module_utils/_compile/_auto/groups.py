@@ -93,6 +93,7 @@ class Candidate(t.NamedTuple):
 
     Attributes:
         picked: The positions of each group, and of what it takes along.
+        elements: How many keys there are in all.
         cost: The mean cost of the whole list, estimated.
     """
 
@@ -101,6 +102,7 @@ class Candidate(t.NamedTuple):
     dimensions: t.Tuple[int, ...]
     kind: Kind
     picked: t.Sequence[t.Tuple[t.List[int], t.List[int]]]
+    elements: int
     cost: float
 
     def make(self) -> Grouping:
@@ -136,23 +138,26 @@ def find_grouping(items: t.Sequence[Item], overlaps: Overlaps, kind: Kind, scope
     left_out = ~bits & ~((1 << ahead) - 1)
     picked: t.List[t.Tuple[t.List[int], t.List[int]]] = []
     for group in chosen:
-        taken = _taken(group, overlaps, dimensions, left_out)
+        taken = _taken(items, group, overlaps, dimensions, left_out)
         if taken is not None:
             picked.append((group, taken))
     if len(picked) < 2:
         return None
+    count_keys = _exact_keys if kind.exact else _keys
+    elements = sum(
+        count_keys([items[group[0]].sets[dimension] for dimension in dimensions]) for group, _taken in picked
+    )
     if kind.exact:
         # Any order is as fast: the one that reads best.
         lookup = costs.exact_lookup()
-        return Candidate(items, ahead, dimensions, kind, picked, _cost(items, ahead, lookup, picked))
+        return Candidate(items, ahead, dimensions, kind, picked, elements, _cost(items, ahead, lookup, picked))
     order, left = _order([group for group, _taken in picked], overlaps, dimensions)
-    elements = sum(_keys([items[group[0]].sets[dimension] for dimension in order]) for group, _taken in picked)
     if len(order) == 1:
         lookup = costs.interval_lookup(elements)
     else:
         octets = sum(_OCTETS[kind.family or 4][dimension] for dimension in order)
         lookup = costs.concatenated_lookup(elements, octets, len(order), left)
-    return Candidate(items, ahead, order, kind, picked, _cost(items, ahead, lookup, picked))
+    return Candidate(items, ahead, order, kind, picked, elements, _cost(items, ahead, lookup, picked))
 
 
 def _keys(box: t.Iterable[t.Optional[Intervals]]) -> int:
@@ -246,7 +251,11 @@ def _ahead(
 
 
 def _taken(
-    group: t.Sequence[int], overlaps: Overlaps, dimensions: t.Tuple[int, ...], left_out: Bits
+    items: t.Sequence[Item],
+    group: t.Sequence[int],
+    overlaps: Overlaps,
+    dimensions: t.Tuple[int, ...],
+    left_out: Bits,
 ) -> t.Optional[t.List[int]]:
     """The left-out items that stand before an item of the group and could decide packets of it.
 
@@ -262,12 +271,19 @@ def _taken(
     taken = []
     for position in reversed(positions(candidates)):
         # Overlap in all dimensions, with an item that follows it here: only then their order shows.
-        if overlaps.of(position) & needed & ~((1 << position) - 1):
+        later = overlaps.of(position) & needed & ~((1 << position) - 1)
+        if later and not (items[position].is_uncounted and _agree(items, position, later)):
             needed |= 1 << position
             taken.append(position)
             if len(taken) > most:
                 return None
     return taken
+
+
+def _agree(items: t.Sequence[Item], position: int, others: Bits) -> bool:
+    """Whether it does not matter which of them decides."""
+    rule = items[position].rule
+    return all(items[other].is_uncounted and items[other].rule.action is rule.action for other in positions(others))
 
 
 def _order(
@@ -345,15 +361,11 @@ def _without_family(item: Item, family: int) -> Item:
 def _cost(
     items: t.Sequence[Item], ahead: int, lookup: float, picked: t.Sequence[t.Tuple[t.List[int], t.List[int]]]
 ) -> float:
-    """The mean over the items, and some more that match none."""
-    count = len(items)
-    missed = count * costs.MISSED_SHARE
-    total = (count + missed) * (costs.RULE * ahead + lookup)
-    rest = count - ahead
+    inside = 0.0
+    grouped = 0
     for group, taken in picked:
         size = len(group) + len(taken)
-        rest -= len(group)
+        grouped += len(group)
         alone = size == 1 and not items[group[0]].is_special
-        total += len(group) * (costs.DECIDE if alone else costs.JUMP + costs.guess(size))
-    total += (rest + missed) * costs.guess(rest)
-    return total / (count + missed)
+        inside += len(group) * (costs.DECIDE if alone else costs.JUMP + costs.guess(size))
+    return costs.layered(len(items) - ahead, costs.RULE * ahead + lookup, grouped, inside / grouped)

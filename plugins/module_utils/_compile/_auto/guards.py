@@ -18,6 +18,7 @@ import typing as t
 
 from . import costs
 from .items import Item, relative
+from .merge import differing
 from .overlap import Bits, Overlaps, count_bits, positions
 from .plan import Node, Rule, Visit
 
@@ -28,7 +29,8 @@ _MOST_BESIDE = 8
 _SAMPLE = 160
 _PLACES = 24
 
-Arrange = t.Callable[[t.Sequence[Item]], Node]
+#: Arranges guards, to be asked for after those of another arrangement if there is one.
+Arrange = t.Callable[[t.Sequence[Item], t.Optional[Node]], Node]
 
 
 class Split(t.NamedTuple):
@@ -40,15 +42,21 @@ class Split(t.NamedTuple):
     shared: Bits
 
 
-def split(overlaps: Overlaps, count: int, first: t.Sequence[int], most_places: int) -> Split:
+def split(items: t.Sequence[Item], overlaps: Overlaps, first: t.Sequence[int], most_places: int) -> Split:
     """Decides which of the items meant for the first part stay there, and on which arrangements guards rest.
 
     Args:
-        count: Of all items.
         most_places: How many arrangements there may be.
     """
-    second = ((1 << count) - 1) & ~_bits(first)
+    second = ((1 << len(items)) - 1) & ~_bits(first)
     guards = {position: overlaps.of(position) & second & _below(position) for position in first}
+    if any(item.is_uncounted for item in items):
+        others = differing(items)
+        for position in first:
+            item = items[position]
+            if item.is_uncounted and not guards[position] & others[item.rule.action]:
+                # All of them decide as the item does.
+                guards[position] = 0
     shared: Bits = 0
     many = [position for position in first if count_bits(guards[position]) > _MOST_INLINE]
     for position in many:
@@ -89,9 +97,15 @@ def _place(places: t.Sequence[int], position: int) -> int:
 
 
 def _choose_places(many: t.Sequence[int], guards: t.Mapping[int, Bits], most: int) -> t.Tuple[int, ...]:
-    """Places in the order up to which guards are arranged: those that leave the least to be asked one by one."""
-    sample = many[:: max(1, len(many) // _SAMPLE)]
-    candidates = sorted(set(many[:: max(1, len(many) // _PLACES)]))
+    """Places in the order up to which guards are arranged: those that leave the least to be asked one by one.
+
+    Places and sample depend on positions alone, so that one changed item does not move them.
+    """
+    step = 1 << max(0, (many[-1] // _PLACES).bit_length() - 1)
+    candidates = sorted({position // step * step for position in many} - {0})
+    sparse = 1 << max(0, (len(many) // _SAMPLE).bit_length() - 1)
+    # Scattered: Knuth's multiplicative hash, of which the upper bits are the good ones.
+    sample = [position for position in many if (position * 2654435761 >> 16) % sparse == 0]
     left = {
         (place, position): count_bits(guards[position] & ~_below(place))
         for place in candidates
@@ -118,9 +132,19 @@ def _choose_places(many: t.Sequence[int], guards: t.Mapping[int, Bits], most: in
     return tuple(sorted(chosen))
 
 
-def guarded(items: t.Sequence[Item], found: Split, arrange: Arrange) -> t.List[Item]:
-    """The items of the first part, each with the node that goes before it."""
-    arranged: t.Dict[int, Node] = {}
+def arranged_items(found: Split) -> int:
+    """How many items the arrangements for guards hold in all, each on its own."""
+    return sum(count_bits(found.shared & _below(place)) for place in found.places)
+
+
+def guarded(items: t.Sequence[Item], found: Split, arrange: Arrange, *, chained: bool) -> t.List[Item]:
+    """The items of the first part, each with the node that goes before it.
+
+    Args:
+        chained: An arrangement holds only what the one before it does not, and comes after it. That
+            takes more lookups, and less room.
+    """
+    arranged = _arranged(items, found, arrange, chained=chained)
     nodes: t.Dict[t.Tuple[int, Bits, t.Tuple[t.Any, ...]], Node] = {}
     made = []
     for position in found.first:
@@ -130,8 +154,6 @@ def guarded(items: t.Sequence[Item], found: Split, arrange: Arrange) -> t.List[I
             made.append(item)
             continue
         place = _place(found.places, position) if count_bits(guard) > _MOST_INLINE else 0
-        if place and place not in arranged:
-            arranged[place] = arrange([items[one] for one in positions(found.shared & _below(place))])
         beside = guard & ~(found.shared & _below(place))
         key = (place, beside, item.sets if beside else ())
         node = nodes.get(key)
@@ -142,6 +164,24 @@ def guarded(items: t.Sequence[Item], found: Split, arrange: Arrange) -> t.List[I
             node.steps.extend(Rule(relative(items[one], item.sets)) for one in positions(beside))
         made.append(item._replace(before=_followed(node, item.before)))
     return made
+
+
+def _arranged(items: t.Sequence[Item], found: Split, arrange: Arrange, *, chained: bool) -> t.Dict[int, Node]:
+    """The arrangement of the guards before each place."""
+    nodes: t.Dict[int, Node] = {}
+    used = {
+        _place(found.places, position) for position in found.first if count_bits(found.guards[position]) > _MOST_INLINE
+    }
+    begin = 0
+    before: t.Optional[Node] = None
+    for place in found.places:
+        if place not in used:
+            continue
+        node = arrange([items[one] for one in positions(found.shared & _below(place) & ~_below(begin))], before)
+        nodes[place] = node
+        if chained:
+            begin, before = place, node
+    return nodes
 
 
 def _followed(node: Node, before: t.Optional[object]) -> Node:

@@ -61,6 +61,11 @@ class Item(t.NamedTuple):
         )
 
     @property
+    def is_uncounted(self) -> bool:
+        """Whether nothing shows that it decided but the verdict."""
+        return not self.rule.counter and self.before is None
+
+    @property
     def is_certain(self) -> bool:
         """Whether every packet that gets here is one of its packets."""
         return self.sets == _ANY and not self.is_special

@@ -116,23 +116,29 @@ class Overlaps:
 
     def __init__(self, items: t.Sequence[Item]) -> None:
         self._items = items
+        self._all = (1 << len(items)) - 1
         self._dimensions: t.Dict[int, _Dimension] = {}
+        #: By dimension, for each position what overlaps it there, once that was asked for.
+        self._known: t.List[t.List[t.Optional[Bits]]] = [[] for _dimension in DIMENSIONS]
 
-    def _dimension(self, dimension: int) -> _Dimension:
-        found = self._dimensions.get(dimension)
+    def in_dimension(self, position: int, dimension: int) -> Bits:
+        """The items that overlap the one at ``position`` in one dimension, itself included."""
+        known = self._known[dimension]
+        if not known:
+            known.extend([None] * len(self._items))
+            self._dimensions[dimension] = _Dimension([item.sets[dimension] for item in self._items])
+        found = known[position]
         if found is None:
-            found = self._dimensions[dimension] = _Dimension([item.sets[dimension] for item in self._items])
+            found = self._dimensions[dimension].overlaps(self._items[position].sets[dimension])
+            known[position] = found
         return found
 
     def of(self, position: int, dimensions: t.Tuple[int, ...] = DIMENSIONS) -> Bits:
         """The items that overlap the one at ``position`` in all of ``dimensions``, itself included."""
         sets = self._items[position].sets
-        found = -1
+        found = self._all
         for dimension in dimensions:
             if sets[dimension] is not None:
-                found &= self._dimension(dimension).overlaps(sets[dimension])
-        return found & ((1 << len(self._items)) - 1) if found < 0 else found
-
-    def in_dimension(self, position: int, dimension: int) -> Bits:
-        """The items that overlap the one at ``position`` in one dimension, itself included."""
-        return self._dimension(dimension).overlaps(self._items[position].sets[dimension])
+                known = self._known[dimension]
+                found &= (known[position] if known else None) or self.in_dimension(position, dimension)
+        return found

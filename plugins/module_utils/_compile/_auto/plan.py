@@ -69,9 +69,15 @@ Step = t.Union[Rule, Visit, Branch, Dispatch]
 
 @dataclass
 class Node:
-    """Steps in order."""
+    """Steps in order.
+
+    Attributes:
+        number: Of a node that many others visit: its chain has a name of its own and is refilled when it
+            changes, so that those others stay as they are.
+    """
 
     steps: t.List[Step] = field(default_factory=list)
+    number: t.Optional[int] = None
 
     @property
     def decides(self) -> bool:
