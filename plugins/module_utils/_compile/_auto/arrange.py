@@ -38,6 +38,8 @@ from .spread import CELL_ITEMS, cut, narrow_positions
 
 #: Lists up to this long are never looked up: the rules themselves are as fast, and easier to read.
 _SHORT = 6
+#: A policy of so many boxes is arranged by ports or not at all, so that it stays easy to read.
+_SMALL = 48
 #: A lookup must save this much, in nanoseconds, and this share of the cost.
 _LEAST_GAIN = 40.0
 _LEAST_SHARE = 0.15
@@ -121,7 +123,7 @@ class Arranger:
             return one_by_one, []
         overlaps = Overlaps(items)
         plain = costs.linear([costs.rule(item) for item in items], costs.MISSED_SHARE)
-        grouping = self._best_grouping(items, overlaps, scope)
+        grouping = self._best_grouping(items, overlaps, scope, plain=depth == 0 and len(items) <= _SMALL)
         spread = self._best_spread(items, overlaps)
         if spread is not None and grouping is not None and grouping.elements > _LARGEST_MAP:
             grouping = None
@@ -145,9 +147,11 @@ class Arranger:
 
     # One lookup of groups
 
-    def _best_grouping(self, items: t.Sequence[Item], overlaps: Overlaps, scope: Scope) -> t.Optional[Candidate]:
+    def _best_grouping(
+        self, items: t.Sequence[Item], overlaps: Overlaps, scope: Scope, *, plain: bool
+    ) -> t.Optional[Candidate]:
         best: t.Optional[Candidate] = None
-        for kind in _kinds(items, scope):
+        for kind in _plain_kinds(items) if plain else _kinds(items, scope):
             found = find_grouping(items, overlaps, kind, scope)
             if found is not None and (best is None or found.cost < best.cost):
                 best = found
@@ -237,6 +241,13 @@ def _reachable(items: t.Sequence[Item]) -> t.List[Item]:
         if item.is_certain:
             break
     return found
+
+
+def _plain_kinds(items: t.Sequence[Item]) -> t.Iterator[Kind]:
+    """The groupings that an administrator would have made: by port."""
+    for port in (DESTINATION_PORT, SOURCE_PORT):
+        if any(item.sets[port] is not None for item in items):
+            yield Kind((PROTOCOL, port), exact=True)
 
 
 def _kinds(items: t.Sequence[Item], scope: Scope) -> t.Iterator[Kind]:

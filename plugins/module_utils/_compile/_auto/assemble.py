@@ -75,7 +75,7 @@ class Assembler:
         self.chains: t.Dict[str, TableChain] = {}
         self.maps: t.Dict[str, NamedMap] = {}
         self._known: t.Dict[int, t.Tuple[Node, str]] = {}
-        self._rule_chains: t.Dict[int, str] = {}
+        self._rule_chains: t.Dict[t.Tuple[int, t.Optional[IntervalSet]], str] = {}
 
     def rules(self, node: Node) -> t.List[TableRule]:
         """The rules of a node."""
@@ -101,7 +101,7 @@ class Assembler:
                 matches = _quick_first(rule.matches)
                 yield rule if matches == rule.matches else dataclasses.replace(rule, matches=matches)
             return
-        certain = item._replace(sets=(None,) * len(item.sets), box=Box(), before=None)
+        certain = item._replace(sets=(None,) * len(item.sets), box=_answered(item), before=None)
         if item.is_certain:
             yield from self.rules(before)
             yield from self._item(certain)
@@ -130,12 +130,14 @@ class Assembler:
         self.chains.setdefault(name, TableChain(name, rules, constant=True))
         return name
 
-    def _rule_chain(self, rule: LoweredRule) -> str:
-        """The chain that does what a rule does, whatever the packet."""
-        known = self._rule_chains.get(id(rule))
+    def _rule_chain(self, item: Item) -> str:
+        """The chain that does what the rule of an item does, whatever the packet."""
+        box = _answered(item)
+        key = (id(item.rule), box.protocols)
+        known = self._rule_chains.get(key)
         if known is None:
-            rules = tuple(rule_rules(rule, (Box(),), self._sets))
-            known = self._rule_chains[id(rule)] = self.add_chain(_origin(rule), rules)
+            rules = tuple(rule_rules(item.rule, (box,), self._sets))
+            known = self._rule_chains[key] = self.add_chain(_origin(item.rule), rules)
         return known
 
     def _map(self, step: Dispatch) -> NamedMap:
@@ -163,13 +165,18 @@ class Assembler:
             rule = only.item.rule
             if not rule.counter and rule.action in _DIRECT:
                 return Verdict(_DIRECT[rule.action]), comment
-            return Verdict(VerdictKind.GOTO, self._rule_chain(rule)), comment
+            return Verdict(VerdictKind.GOTO, self._rule_chain(only.item)), comment
         kind = VerdictKind.GOTO if node.decides else VerdictKind.JUMP
         return Verdict(kind, self._chain(node)), comment
 
 
 def _offset(dimension: int, family: t.Optional[int]) -> int:
     return FAMILY_SPACE[family][0] if family is not None and dimension in (SOURCE, DESTINATION) else 0
+
+
+def _answered(item: Item) -> Box:
+    """Any packet that gets to the item; of one that is rejected the protocol decides the answer."""
+    return Box(protocols=item.box.protocols if item.rule.action is Action.REJECT else None)
 
 
 def _box(item: Item) -> Box:
@@ -179,7 +186,7 @@ def _box(item: Item) -> Box:
     known = source if source is not None else destination
     family = family_of(known[0][0]) if known is not None else None
     box = item.box
-    protocols = None if protocol is None else IntervalSet(protocol)
+    protocols = _answered(item).protocols if protocol is None else IntervalSet(protocol)
     if item.is_special:
         # Its other conditions mean something for this family and protocol alone.
         family, protocols = box.family, box.protocols

@@ -1,0 +1,63 @@
+# Copyright (c) 2026, Palisade contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Writes the rulesets in docs/layouts.md anew: each ``nft`` block shows what the ``yaml`` block before it compiles to.
+
+Shown are the maps, and the chains with the policies: what is the same for every host is described once.
+"""
+
+from __future__ import annotations
+
+import pathlib
+import re
+import sys
+import typing as t
+
+import yaml
+
+ROOT = pathlib.Path(__file__).resolve().parent.parent
+PAGE = ROOT / "docs" / "layouts.md"
+_EXAMPLE = re.compile(r"```yaml\n(?P<variables>.*?)```\n(?P<between>.*?)```nft\n(?P<ruleset>.*?)```", re.DOTALL)
+_BLOCK = re.compile(r"\t(?P<kind>map|chain) (?P<name>\S+) \{\n(?:.*?\n)??\t\}\n", re.DOTALL)
+_LEFT_OUT = re.compile(r"managed_by_palisade|(?:in|e)gress_(?:neighbours|states)_.*|input|output")
+
+
+def render_page(page: str) -> str:
+    """The page with all rulesets compiled anew."""
+    return _EXAMPLE.sub(_render_example, page)
+
+
+def _render_example(example: t.Match[str]) -> str:
+    blocks = _blocks(yaml.safe_load(example["variables"]))
+    return "```yaml\n%s```\n%s```nft\n%s```" % (example["variables"], example["between"], blocks)
+
+
+def _blocks(variables: t.Mapping[str, object]) -> str:
+    # Imported here, where the collection can be found by its full name.
+    from ansible_collections.palisade.nftables.plugins.module_utils._compile.compile import compile_program
+    from ansible_collections.palisade.nftables.plugins.module_utils._nft.text import render_load
+    from ansible_collections.palisade.nftables.plugins.module_utils._policy.parse import parse_firewall
+    from ansible_collections.palisade.nftables.plugins.module_utils._policy.program import build_program
+
+    firewall = parse_firewall(variables)
+    text = render_load(compile_program(build_program(firewall), layout=firewall.layout, counters=firewall.counters))
+    shown = [block.group(0) for block in _BLOCK.finditer(text) if not _LEFT_OUT.fullmatch(block["name"])]
+    return re.sub(r"^\t", "", "\n".join(shown), flags=re.MULTILINE).replace("\t", "    ")
+
+
+def main() -> int:
+    """Writes the page; with ``--check`` says whether that would change it."""
+    sys.path.insert(0, str(ROOT / ".cache" / "collections"))
+    page = PAGE.read_text(encoding="utf-8")
+    rendered = render_page(page)
+    if "--check" in sys.argv[1:]:
+        if rendered != page:
+            print("%s is stale; run: python scripts/render_layouts.py" % PAGE.relative_to(ROOT), file=sys.stderr)
+        return int(rendered != page)
+    PAGE.write_text(rendered, encoding="utf-8")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
