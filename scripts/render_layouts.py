@@ -17,6 +17,13 @@ import typing as t
 import yaml
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(ROOT))
+
+from plugins.module_utils._compile.compile import compile_program  # noqa: E402 - after the path is set
+from plugins.module_utils._nft.text import render_load  # noqa: E402 - the same
+from plugins.module_utils._policy.parse import parse_firewall  # noqa: E402 - the same
+from plugins.module_utils._policy.program import build_program  # noqa: E402 - the same
+
 PAGE = ROOT / "docs" / "layouts.md"
 _EXAMPLE = re.compile(r"```yaml\n(?P<variables>.*?)```\n(?P<between>.*?)```nft\n(?P<ruleset>.*?)```", re.DOTALL)
 _BLOCK = re.compile(r"\t(?P<kind>map|chain) (?P<name>\S+) \{\n(?:.*?\n)??\t\}\n", re.DOTALL)
@@ -34,12 +41,6 @@ def _render_example(example: t.Match[str]) -> str:
 
 
 def _blocks(variables: t.Mapping[str, object]) -> str:
-    # Imported here, where the collection can be found by its full name.
-    from ansible_collections.palisade.nftables.plugins.module_utils._compile.compile import compile_program
-    from ansible_collections.palisade.nftables.plugins.module_utils._nft.text import render_load
-    from ansible_collections.palisade.nftables.plugins.module_utils._policy.parse import parse_firewall
-    from ansible_collections.palisade.nftables.plugins.module_utils._policy.program import build_program
-
     firewall = parse_firewall(variables)
     text = render_load(compile_program(build_program(firewall), layout=firewall.layout, counters=firewall.counters))
     shown = [block.group(0) for block in _BLOCK.finditer(text) if not _LEFT_OUT.fullmatch(block["name"])]
@@ -48,7 +49,6 @@ def _blocks(variables: t.Mapping[str, object]) -> str:
 
 def main() -> int:
     """Writes the page; with ``--check`` says whether that would change it."""
-    sys.path.insert(0, str(ROOT / ".cache" / "collections"))
     page = PAGE.read_text(encoding="utf-8")
     rendered = render_page(page)
     if "--check" in sys.argv[1:]:
