@@ -42,6 +42,10 @@ SECONDS ?= 60
 agree: setup ## Compare evaluator and kernel on fresh random policies (SECONDS=600).
 	@PYTHONPATH=.cache/collections:. .venv/bin/python -m tests.properties.agreement --seconds $(SECONDS) $(ARGS)
 
+.PHONY: prove
+prove: setup ## Compare evaluator, compiled tables and kernel on every ClassBench set (ARGS='--sets fw1_1k').
+	@PYTHONPATH=.cache/collections:. .venv/bin/python -m tests.properties.prove $(ARGS)
+
 .PHONY: setup-lint
 setup-lint: setup
 	@scripts/setup-system lint
@@ -68,6 +72,12 @@ format: setup-lint ## Format the Python files, and repair what ruff can repair.
 molecule: setup ## Converge, reboot and remove on a Debian container with systemd.
 	@scripts/molecule $(ARGS)
 
+.PHONY: emulate
+emulate: setup ## Run packets, floods and agreement on Linux 5.10, 6.1 and 6.12 (ARGS='--quick trixie').
+	@scripts/setup-system emulator
+	@scripts/fetch-kernels
+	@scripts/emulate $(ARGS)
+
 .PHONY: demo
 demo: setup ## Show the main job on a small fleet of network namespaces.
 	@scripts/demo $(ARGS)
@@ -75,6 +85,7 @@ demo: setup ## Show the main job on a small fleet of network namespaces.
 .PHONY: bench
 bench: setup ## Print the benchmarks' figures.
 	@scripts/setup-system bench
+	@scripts/setup-venv .cache/venvs/aerleon aerleon "$$(scripts/find-python controller)"
 	@benchmarks/run $(ARGS)
 
 .PHONY: build

@@ -8,6 +8,7 @@ from __future__ import annotations
 import argparse
 import importlib.metadata
 import os
+import pathlib
 import platform
 import re
 import signal
@@ -16,15 +17,50 @@ import sys
 import time
 import typing as t
 
-from . import compile_time, fleet, groups, no_change
+from lab import classbench
+from lab.namespaces import LabError
+
+from . import change, classify, compile_time, constants, fleet, groups, load, no_change, plot, small
 from .figures import BenchmarkError, Figure, Outcome, Say, table_of
+from .peers import run as peers
 from .remote import target_python
 
-_BENCHMARKS: t.Mapping[str, t.Tuple[str, t.Callable[[Say], Outcome]]] = {
-    "compile": ("From role variables to nft text, on one core", compile_time.measure_all),
-    "no-change": ("A run that changes nothing, over ssh with pipelining", no_change.measure),
-    "fleet": ("%d hosts in one run, over ssh with pipelining" % fleet.HOSTS, fleet.measure),
-    "groups": ("%d hosts, each with a policy that names all of them" % groups.HOSTS, groups.measure),
+_README = pathlib.Path(__file__).with_name("README.md")
+
+#: Between these lines of the README are the results.
+_BEGIN, _END = "<!-- results: benchmarks/run --write -->", "<!-- end of results -->"
+
+
+class Benchmark(t.NamedTuple):
+    """One benchmark: its title, and what measures.
+
+    Attributes:
+        of_sets: Measures some of the ClassBench sets by their names, where it can.
+        elsewhere: Its tables do not go into the README beside this file, which has its figures.
+    """
+
+    title: str
+    measure: t.Callable[[Say], Outcome]
+    of_sets: t.Optional[t.Callable[[Say, t.Sequence[str]], Outcome]] = None
+    elsewhere: bool = False
+
+
+_BENCHMARKS: t.Mapping[str, Benchmark] = {
+    "compile": Benchmark("From role variables to nft text, on one core", compile_time.measure_all),
+    "classify": Benchmark(
+        "What it costs to decide a packet, ClassBench sets of 1,000 and 10,000 rules",
+        classify.measure,
+        classify.measure,
+    ),
+    "small": Benchmark("Policies of 1 to 30 rules, `auto` beside `ordered`", small.measure),
+    "peers": Benchmark("The same policy in every other tool, by the number of rules", peers.measure, elsewhere=True),
+    "plot": Benchmark("The picture of what `peers` measured", plot.measure, elsewhere=True),
+    "constants": Benchmark("The constants of the cost model on this machine", constants.measure),
+    "load": Benchmark("Loading a ruleset into the kernel, ClassBench sets", load.measure, load.measure),
+    "change": Benchmark("One changed address in 10,000 rules", change.measure),
+    "no-change": Benchmark("A run that changes nothing, over ssh with pipelining", no_change.measure),
+    "fleet": Benchmark("%d hosts in one run, over ssh with pipelining" % fleet.HOSTS, fleet.measure),
+    "groups": Benchmark("%d hosts, each with a policy that names all of them" % groups.HOSTS, groups.measure),
 }
 
 
@@ -37,18 +73,26 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="benchmarks/run", description="Prints the benchmarks' figures.")
     parser.add_argument("names", metavar="NAME", nargs="*", help="only these; one of: %s" % ", ".join(_BENCHMARKS))
     parser.add_argument("--list", action="store_true", help="show what there is")
+    parser.add_argument("--sets", metavar="SET,...", default="", help="only these ClassBench sets, such as acl1_1k")
+    parser.add_argument("--write", action="store_true", help="run all, and put the figures into the README")
     arguments = parser.parse_args()
     if arguments.list:
-        for name, (title, _measure) in _BENCHMARKS.items():
-            print("%-10s %s" % (name, title))
+        for name, benchmark in _BENCHMARKS.items():
+            print("%-10s %s" % (name, benchmark.title))
         return 0
     unknown = [name for name in arguments.names if name not in _BENCHMARKS]
     if unknown:
         parser.error("no benchmark is called %s; there are: %s" % (", ".join(unknown), ", ".join(_BENCHMARKS)))
+    sets = [name for name in arguments.sets.split(",") if name]
+    unknown = [name for name in sets if name not in classbench.names()]
+    if unknown:
+        parser.error("ClassBench has no set %s; there are: %s" % (", ".join(unknown), ", ".join(classbench.names())))
+    if arguments.write and (arguments.names or sets):
+        parser.error("the README holds the figures of one run of all benchmarks")
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, _interrupt)
     try:
-        return _run(arguments.names or list(_BENCHMARKS))
+        return _run(arguments.names or list(_BENCHMARKS), sets, write=arguments.write)
     except KeyboardInterrupt:
         _say("interrupted; everything is gone again")
         return 130
@@ -61,28 +105,50 @@ def _interrupt(*_signal: object) -> t.NoReturn:
     raise KeyboardInterrupt
 
 
-def _run(names: t.Sequence[str]) -> int:
-    print("Measured on: %s\n" % _machine(), flush=True)
+def _run(names: t.Sequence[str], sets: t.Sequence[str], *, write: bool) -> int:
+    machine = "Measured on: %s" % _machine()
+    print(machine + "\n", flush=True)
     figures: t.List[Figure] = []
+    kept: t.List[str] = []
     failed: t.List[str] = []
+    began = time.monotonic()
     for name in names:
-        title, measure = _BENCHMARKS[name]
-        _say("%s: %s" % (name, title))
+        benchmark = _BENCHMARKS[name]
+        _say("%s: %s" % (name, benchmark.title))
         started = time.monotonic()
         try:
-            outcome = measure(_say)
-        except BenchmarkError as exc:
+            some = sets and benchmark.of_sets
+            outcome = some(_say, sets) if some else benchmark.measure(_say)
+        except (BenchmarkError, LabError) as exc:
             failed.append(name)
             _say("  FAILED: %s" % exc)
             continue
         _say("  %s took %.0f s" % (name, time.monotonic() - started))
-        print("### %s: %s\n\n%s\n" % (name, title, "\n".join(outcome.lines)), flush=True)
+        section = "### %s: %s\n\n%s\n" % (name, benchmark.title, "\n".join(outcome.lines))
+        print(section, flush=True)
+        if not benchmark.elsewhere:
+            kept.append(section)
         figures += outcome.figures
+    minutes = (time.monotonic() - began) / 60
     if figures:
         print("### All figures, beside their aims\n\n%s" % "\n".join(table_of(figures)), flush=True)
     if failed:
         _say("failed: %s" % ", ".join(failed))
-    return 1 if failed else 0
+        return 1
+    if write:
+        taken = "%s; all of it took %.0f minutes." % (machine, minutes)
+        _write([taken, "", *table_of(figures), "", *kept])
+    return 0
+
+
+def _write(lines: t.Sequence[str]) -> None:
+    """Puts these lines where the README has the results."""
+    before, begin, rest = _README.read_text(encoding="utf-8").partition(_BEGIN)
+    _old, end, after = rest.partition(_END)
+    if not begin or not end:
+        raise SystemExit("%s does not say where the results go" % _README)
+    _README.write_text("%s%s\n\n%s\n%s%s" % (before, begin, "\n".join(lines), end, after), encoding="utf-8")
+    _say("written to %s" % _README)
 
 
 def _say(text: str) -> None:

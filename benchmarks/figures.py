@@ -22,8 +22,9 @@ class Figure(t.NamedTuple):
 
     Attributes:
         value: In ``unit``.
-        aim: The most that it may be; None where there is no aim.
+        aim: The most that it may be, or the least; None where there is no aim.
         form: How to print ``value`` and ``aim``, in the way of ``%``.
+        least: Whether ``aim`` is the least.
     """
 
     name: str
@@ -31,14 +32,22 @@ class Figure(t.NamedTuple):
     unit: str
     aim: t.Optional[float] = None
     form: str = "%.2f"
+    least: bool = False
+
+    @property
+    def met(self) -> t.Optional[bool]:
+        """Whether the aim is met; None where there is none."""
+        if self.aim is None:
+            return None
+        return self.value >= self.aim if self.least else self.value <= self.aim
 
     def row(self) -> str:
         """A row of the table of all figures."""
         value = (self.form + " %s") % (self.value, self.unit)
         if self.aim is None:
             return "| %s | %s | | |" % (self.name, value)
-        aim = ("at most " + self.form + " %s") % (self.aim, self.unit)
-        return "| %s | %s | %s | %s |" % (self.name, value, aim, "yes" if self.value <= self.aim else "**no**")
+        aim = ("at %s " + self.form + " %s") % ("least" if self.least else "most", self.aim, self.unit)
+        return "| %s | %s | %s | %s |" % (self.name, value, aim, "yes" if self.met else "**no**")
 
 
 class Outcome(t.NamedTuple):

@@ -42,6 +42,7 @@ def run_module(module: AnsibleModule) -> None:
         persist=Mode(parameters["persist"]),
         connection=parameters["connection"],
         check_mode=module.check_mode,
+        diff=module._diff,  # noqa: SLF001 - the only way to know that diff mode is on
     )
     try:
         check_privileges()
@@ -56,6 +57,6 @@ def _exit(module: AnsibleModule, result: t.Dict[str, t.Any]) -> None:
     for warning in result.pop("warnings"):
         module.warn(warning)
     diff = result.pop("diff")
-    if module._diff:  # noqa: SLF001 - the only way to know that diff mode is on
+    if module._diff:  # noqa: SLF001 - as above
         result["diff"] = diff
     module.exit_json(**result)

@@ -83,9 +83,9 @@ options:
     type: str
     default: ''
 notes:
-  - Where no network namespace can be made (a container without C(CAP_SYS_ADMIN)), drift is found by comparing the
-    kernel's listing with a record of how it looked right after the last run, C(/etc/palisade/applied.json). RV(notes)
-    says so. After an update of nft that lists rules in other words, such a host is reported as changed once.
+  - Where no network namespace can be made (a container without C(CAP_SYS_ADMIN)), what the record of the last run,
+    C(/etc/palisade/applied.json), does not know counts as changed. RV(notes) says so. After an update of nft and a
+    boot, such a host may be reported as changed once.
   - A table that was altered in a way that cannot be changed in place (its flags, or the hook or priority of its chains)
     is replaced as a whole, which sets its counters to zero. RV(changes) says so.
 seealso:
@@ -199,14 +199,31 @@ persistence:
       type: str
       returned: success
       sample: palisade.service loads /etc/palisade/ruleset.nft at boot, before the network comes up
+cost:
+  description:
+    - What a packet meets in the ruleset. For each restricted direction the lookups and the rules on its way, on average
+      over all places where rules decide and at worst, and the rules it would meet with C(firewall_layout=ordered).
+    - RV(cost.size) counts what is loaded; a range or prefix is one element.
+  returned: success
+  type: dict
+  sample:
+    ingress:
+      lookups: {average: 0.9, worst: 1}
+      rules: {average: 6.9, worst: 11}
+      ordered: {average: 12.0, worst: 23}
+    size: {rules: 52, chains: 17, sets: 1, maps: 1, elements: 14, counters: 12, bytes: 5012}
 notes:
-  description: How the comparison with the kernel was made, where it could not be made in the usual way.
+  description:
+    - What could not be arranged in lookups, and how the comparison with the kernel was made, where it could not be made
+      in the usual way.
   returned: success
   type: list
   elements: str
   sample: []
 diff:
-  description: The table before and after, as nft lists it, below its counts and what the safeguards found.
+  description:
+    - The table before and after, as nft lists it, below its counts and what the safeguards found.
+    - Of a table of more than 1,000 sets, maps, chains and counters, those that differ.
   returned: success, in diff mode
   type: dict
   contains:

@@ -74,6 +74,7 @@ def assert_listed_as_meant(table: Table, listing: str) -> None:
         found.setdefault(kind, []).append(value)
     assert [(one["family"], one["name"]) for one in found["table"]] == [("inet", "palisade")]
     assert {one["name"] for one in found["chain"]} == {chain.name for chain in table.chains}
+    assert {one["name"] for one in found.get("map", [])} == {named.name for named in table.maps}
     assert {one["name"] for one in found.get("counter", [])} == set(table.counters)
     assert {one["name"]: len(one["elem"]) for one in found.get("set", [])} == {
         one.name: len(one.members.intervals) for one in table.sets
@@ -84,7 +85,7 @@ def assert_listed_as_meant(table: Table, listing: str) -> None:
         assert [len([part for part in one["expr"] if "counter" in part]) for one in listed] == [
             len([part for part in rule.statements if hasattr(part, "counter")]) for rule in chain.rules
         ]
-    assert set(found) <= {"metainfo", "table", "chain", "counter", "set", "rule"}
+    assert set(found) <= {"metainfo", "table", "chain", "counter", "set", "map", "rule"}
 
 
 def load_and_compare(tables: t.Sequence[Table], nft: NftVersion, folder: pathlib.Path) -> None:

@@ -15,18 +15,18 @@ import dataclasses
 import typing as t
 
 from .._policy.model import Stage
-from ._auto.arrange import MOST_ITEMS, Arranger
+from ._auto.arrange import MOST_ITEMS, arrange_all
 from ._auto.assemble import Assembler
 from ._auto.items import make_items
 from ._auto.merge import merge_equals
-from ._auto.plan import Node, Rule
+from ._auto.plan import Rule
 from .lowered import LoweredChain, LoweredProgram
 from .prologue import base_rules, state_rules
 from .rules import HOOKS, STAGE_HEADINGS, default_rules, heading_of
 from .table import MARKER_CHAIN, NamedMap, NamedSet, Table, TableChain, TableRule
 
 #: Rules and elements for each box of a policy, and for each direction besides.
-_BUDGET = 5
+_BUDGET = 5.7
 _BUDGET_BASE = 64
 
 _LOOKUP_HEADING = "Policies, by lookup; the first rule in their order decides"
@@ -77,9 +77,8 @@ def _chain_rules(
     items = make_items(rule for rule in chain.rules if rule.stage is not Stage.STATE)
     if not chain.default_counter and len(items) <= MOST_ITEMS:
         items = merge_equals(items)
-    arranger = Arranger(_BUDGET * len(items) + _BUDGET_BASE)
-    node: Node = arranger.arrange_all(items)
-    notes.extend("%s: %s" % (chain.direction.value, note) for note in arranger.notes)
+    node, why = arrange_all(items, int(_BUDGET * len(items)) + _BUDGET_BASE)
+    notes.extend("%s: %s" % (chain.direction.value, note) for note in why)
     for step in node.steps:
         heading = heading_of(step.item.rule) if isinstance(step, Rule) else _LOOKUP_HEADING
         for table_rule in assembler.step(step):

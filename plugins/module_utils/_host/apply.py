@@ -15,10 +15,9 @@ import json
 import os
 import typing as t
 
-from .._compile.compile import compile_program
-from .._compile.table import TABLE_NAME, Table
+from .._compile.compile import Compiled, compile_with_cost
+from .._compile.table import TABLE_NAME
 from .._nft.changes import Change, Transaction, deletion, live_change
-from .._nft.text import render_load
 from .._policy.model import Firewall
 from .._policy.parse import parse_firewall
 from .._policy.program import build_program
@@ -26,7 +25,9 @@ from ._discovery.discover import discover
 from ._discovery.neighbours import find_neighbours
 from .errors import HostError
 from .files import Files
-from .kernel import Comparing, Comparison, make_record, read_live
+from .holding import Holding
+from .kernel import Comparison, WantedTable, compare, outcome, read_live
+from .listings import Listings, list_both, list_held
 from .lock import hold_lock
 from .nft import Nft, NftError, NftMissingError, find_nft
 from .persistence import (
@@ -40,7 +41,7 @@ from .persistence import (
     remove_everything,
     write_record,
 )
-from .report import count_live, count_table, describe_changes, describe_diff, describe_safeguards
+from .report import count_held, count_table, describe_changes, describe_cost, describe_diff, describe_safeguards
 from .ssh_guard import GuardReport, guard_ssh
 
 _LOCK = "/run/palisade.lock"
@@ -55,6 +56,7 @@ class Options(t.NamedTuple):
         variables: Role variables by name, plain data.
         groups: Inventory group name to addresses.
         connection: Name of the connection plugin; empty where it is not known.
+        diff: Whether the result is to show the table before and after.
     """
 
     state: str = "present"
@@ -63,6 +65,7 @@ class Options(t.NamedTuple):
     persist: Mode = Mode.AUTO
     connection: str = ""
     check_mode: bool = False
+    diff: bool = True
 
 
 class Host(t.NamedTuple):
@@ -81,18 +84,23 @@ class _Wanted(t.NamedTuple):
     """What the variables ask for on this host."""
 
     firewall: Firewall
-    table: Table
+    compiled: Compiled
     safeguards: t.Dict[str, t.Any]
     guard: GuardReport
 
 
 class _Plan(t.NamedTuple):
-    """What a run would do, and what it reports."""
+    """What a run would do, and what it reports.
 
-    table: Table
+    Attributes:
+        record: The record that the last run kept.
+    """
+
+    table: WantedTable
     comparison: Comparison
     change: Change
     persistence: PersistencePlan
+    record: t.Optional[str]
     result: Result
 
 
@@ -131,18 +139,22 @@ def _find_wanted(options: Options, host: Host) -> _Wanted:
     environ = os.environ if host.environ is None else host.environ
     guard = guard_ssh(program, firewall.safeguards.ssh, options.connection, environ)
     safeguards = describe_safeguards(firewall, facts, guard.summary)
-    return _Wanted(firewall, compile_program(program), safeguards, guard)
+    compiled = compile_with_cost(program, layout=firewall.layout, counters=firewall.counters)
+    return _Wanted(firewall, compiled, safeguards, guard)
 
 
 def _make_plan(options: Options, host: Host, nft: Nft, wanted: _Wanted) -> _Plan:
-    comparing = Comparing(nft, wanted.table)
-    # The namespace of the comparison fills up meanwhile.
-    findings = find_neighbours(host.root, _decode_ruleset(nft.list_foreign_json()))
-    persistence = plan_persistence(host.files, options.persist, render_load(wanted.table), os.path.realpath(nft.path))
-    comparison = comparing.finish(lambda: host.files.read(RECORD))
-    change = Change(()) if comparison.equal else live_change(wanted.table, comparison.live, comparison.altered)
-    changes = [*describe_changes(comparison, change.replaces), *persistence.changes]
-    counts = count_table(wanted.table)
+    table = WantedTable(wanted.compiled.table)
+    record = host.files.read(RECORD)
+    comparison = compare(nft, table, record, trial=options.check_mode)
+    persistence = plan_persistence(host.files, options.persist, table.load_text, os.path.realpath(nft.path))
+    findings = find_neighbours(host.root, _list_others(nft, comparison.holding))
+    change = (
+        Change(()) if comparison.equal else live_change(wanted.compiled.table, comparison.held, comparison.differing)
+    )
+    listings = list_both(nft, table, comparison) if options.diff else Listings("", "")
+    changes = [*describe_changes(wanted.compiled.table, comparison, change.replaces), *persistence.changes]
+    counts = count_table(wanted.compiled.table)
     firewall = wanted.firewall
     warnings = [str(problem) for problem in firewall.warnings]
     warnings.extend(finding.message for finding in findings)
@@ -156,26 +168,31 @@ def _make_plan(options: Options, host: Host, nft: Nft, wanted: _Wanted) -> _Plan
         "policies": [policy.name for policy in (*firewall.default_policies, *firewall.assigned)],
         "safeguards": wanted.safeguards,
         "persistence": {"state": persistence.state, "note": persistence.note},
-        "notes": [comparison.note] if comparison.note else [],
+        "cost": describe_cost(wanted.compiled, len(table.load_text.encode())),
+        "notes": [*wanted.compiled.notes, *([comparison.note] if comparison.note else [])],
         "warnings": warnings,
-        "diff": describe_diff(comparison, counts, firewall.effective_rules, wanted.safeguards),
+        "diff": describe_diff(comparison, listings, counts, firewall.effective_rules, wanted.safeguards),
     }
-    return _Plan(wanted.table, comparison, change, persistence, result)
+    return _Plan(table, comparison, change, persistence, record, result)
 
 
-def _decode_ruleset(text: str) -> object:
-    try:
-        decoded = json.loads(text) if text else {}
-    except ValueError:
-        return []
-    return decoded.get("nftables", []) if isinstance(decoded, dict) else []
+def _list_others(nft: Nft, holding: Holding) -> t.List[object]:
+    """The other tables as nft lists them in JSON. Ours is left out: a large one takes nft seconds to write."""
+    found: t.List[object] = []
+    for family, name in holding.others:
+        try:
+            decoded = json.loads(nft.list_json(family, name) or "{}")
+        except ValueError:
+            continue
+        items = decoded.get("nftables") if isinstance(decoded, dict) else None
+        found.extend(items if isinstance(items, list) else ())
+    return found
 
 
 def _apply_plan(plan: _Plan, files: Files, nft: Nft) -> None:
     """The kernel first; the files only say what the kernel took."""
     _load(nft, plan.change.transactions)
-    if plan.change.transactions:
-        _check_outcome(plan, files, nft)
+    _check_outcome(plan, files, nft)
     try:
         apply_persistence(files, plan.persistence)
     except HostError as exc:
@@ -188,10 +205,11 @@ def _load(nft: Nft, transactions: t.Sequence[Transaction]) -> None:
         try:
             nft.load(transaction.text)
         except NftError as exc:
-            left = _take_back(nft, before)
-            raise ApplyError(
-                "the new ruleset could not be loaded, the rules in force stay.%s\n%s" % (left, exc)
-            ) from exc
+            if transaction.tidies:
+                message = "the new ruleset is in force, but what it no longer uses could not be removed from the table."
+            else:
+                message = "the new ruleset could not be loaded, the rules in force stay.%s" % _take_back(nft, before)
+            raise ApplyError("%s The next run goes on from there.\n%s" % (message, exc)) from exc
         before = transaction
 
 
@@ -202,21 +220,28 @@ def _take_back(nft: Nft, transaction: t.Optional[Transaction]) -> str:
     try:
         nft.load(transaction.undo)
     except NftError:
-        return " New sets that no rule uses were left in the table; the next run removes them."
+        return " New sets and chains that no rule uses were left in the table; the next run removes them."
     return ""
 
 
 def _check_outcome(plan: _Plan, files: Files, nft: Nft) -> None:
-    """Asks the kernel what it holds now."""
-    live = read_live(nft)
-    if plan.comparison.note:
-        if live is not None:
-            write_record(files, make_record(plan.table, live).to_text())
-    elif live != plan.comparison.wanted:
-        plan.result["warnings"].append(
-            "Right after it was loaded, the table inet %s was changed by something else on this host; the next run "
-            "repairs it." % TABLE_NAME
-        )
+    """Asks the kernel what it holds now, and keeps the record."""
+    record = plan.table.record(plan.comparison.expected)
+    transactions = plan.change.transactions
+    if transactions:
+        as_wanted, record = outcome(nft, plan.table, plan.comparison, len(transactions))
+        if not as_wanted:
+            plan.result["warnings"].append(
+                "Right after it was loaded, the table inet %s was changed by something else on this host; the next run "
+                "repairs it." % TABLE_NAME
+            )
+    if record == plan.record:
+        return
+    try:
+        write_record(files, record)
+    except HostError as exc:
+        # It only spares the next run some work, unless no namespace can be made here.
+        plan.result["notes"].append("the record of this run could not be kept: %s" % exc)
 
 
 def _run_absent(options: Options, host: Host) -> Result:
@@ -226,9 +251,9 @@ def _run_absent(options: Options, host: Host) -> Result:
     except NftMissingError:
         nft = None
     if options.check_mode:
-        return _plan_absent(files, nft)[1]
+        return _plan_absent(files, nft, diff=options.diff)[1]
     with hold_lock(files.locate(_LOCK)):
-        transactions, result = _plan_absent(files, nft)
+        transactions, result = _plan_absent(files, nft, diff=options.diff)
         if nft is not None:
             _load(nft, transactions)
         if result["changed"]:
@@ -236,11 +261,11 @@ def _run_absent(options: Options, host: Host) -> Result:
     return result
 
 
-def _plan_absent(files: Files, nft: t.Optional[Nft]) -> t.Tuple[t.Tuple[Transaction, ...], Result]:
-    live = None if nft is None else read_live(nft)
-    changes = [] if live is None else ["delete the table inet %s" % TABLE_NAME]
+def _plan_absent(files: Files, nft: t.Optional[Nft], *, diff: bool) -> t.Tuple[t.Tuple[Transaction, ...], Result]:
+    held = None if nft is None else read_live().table
+    changes = [] if held is None else ["delete the table inet %s" % TABLE_NAME]
     changes.extend(plan_absence(files))
-    before = "" if live is None else "# %s\n%s" % (count_live(live), live.text())
+    before = "" if nft is None or held is None or not diff else "# %s\n%s" % (count_held(held), list_held(nft))
     result: Result = {
         "changed": bool(changes),
         "changes": changes,
@@ -248,9 +273,10 @@ def _plan_absent(files: Files, nft: t.Optional[Nft]) -> t.Tuple[t.Tuple[Transact
         "rules": 0,
         "policies": [],
         "safeguards": {},
+        "cost": {},
         "persistence": {"state": "none", "note": "firewall_state is absent: nothing of Palisade is left on this host"},
         "notes": [] if nft is not None else ["nft is not installed: no table was looked for"],
         "warnings": [],
         "diff": {"before": before, "after": ""},
     }
-    return deletion(live), result
+    return deletion(held), result

@@ -6,236 +6,192 @@
 
 """Is the kernel's table the wanted one? Decided by what the kernel holds, not by a file.
 
-nft lists a ruleset in its own words, which differ from version to version and from what was loaded. So
-the wanted ruleset is loaded into a network namespace of its own, listed there by the same nft on the
-same kernel, and the two listings are compared. The namespace belongs to one thread and ends with it.
+What nft makes of a text differs from version to version. So it is learned: what of the wanted table may
+be there already is loaded into a network namespace of its own, and what the kernel holds there is
+compared with what it holds in earnest, block by block. A record tells what was learned before, so that
+only new texts are loaded for that. It decides nothing: where the kernel holds something else than the
+record says, the block is learned again.
 
-Where no namespace may be made (a container without CAP_SYS_ADMIN), a record tells what was loaded last
-and how the kernel listed it right afterwards: the table is the wanted one if both still hold.
+What a run loads in earnest is learned from there, if nothing but the run changed the ruleset meanwhile.
+
+Where no namespace may be made (a container without CAP_SYS_ADMIN), a block that the record does not know
+counts as different.
 """
 
 from __future__ import annotations
 
 import hashlib
 import json
-import os
-import threading
 import typing as t
 
-from .._compile.table import MARKER_CHAIN, TABLE_NAME, Table
-from .._nft.live import Key, ListingError, LiveTable, parse_listing
-from .._nft.text import render_load, render_table
-from .errors import HostError
-from .nft import Nft, NftError, NftNotPermittedError
+from .._compile.table import TABLE_NAME, Table
+from .._nft.held import HeldTable
+from .._nft.parts import keys_of, render_additions
+from .._nft.text import Key, block_texts, join_blocks
+from .holding import Holding, check_ours, read_holding
+from .nft import Nft
+from .scratch import NoNamespaceError, try_out
 
-_CLONE_NEWNET = 0x40000000  # linux/sched.h
+#: 128 bits, in hexadecimal digits.
+_DIGEST_LENGTH = 32
 
-_THREAD_NAMESPACE = "/proc/thread-self/ns/net"
-
-
-class NotOursError(HostError):
-    """There is a table of our name that we did not make."""
-
-
-class _NoNamespaceError(Exception):
-    """No network namespace may be made here; the message says what the kernel answered."""
-
-
-class Record(t.NamedTuple):
-    """What was loaded last, as digests, and how the kernel listed it then, block by block."""
-
-    wanted: str
-    listing: t.Mapping[str, str]
-
-    def to_text(self) -> str:
-        return json.dumps({"wanted": self.wanted, "listing": dict(self.listing)}, indent=1, sort_keys=True) + "\n"
+#: What is known: the digest of a block's text, and the digest of what the kernel holds of it.
+Known = t.Mapping[str, str]
 
 
 class Comparison(t.NamedTuple):
     """The kernel's table beside the wanted one.
 
     Attributes:
-        live: None where there is no table.
-        wanted: The wanted table as this nft lists it; where ``note`` says why that is not known, as
-            we write it.
-        altered: See :func:`.._nft.changes.live_change`.
-        note: Why the comparison went by the record; empty where it went by a listing.
+        holding: What the kernel holds.
+        differing: See :func:`.._nft.changes.live_change`.
+        expected: What the kernel is to hold of each set, map and chain, as far as it is known.
+        note: Why no namespace could be made; empty where one could, and where none was needed.
     """
 
-    live: t.Optional[LiveTable]
-    wanted: LiveTable
-    altered: t.FrozenSet[Key]
+    holding: Holding
+    differing: t.FrozenSet[Key]
     equal: bool
+    expected: t.Mapping[Key, str]
     note: str = ""
 
+    @property
+    def held(self) -> t.Optional[HeldTable]:
+        """The table; None where there is none."""
+        return self.holding.table
 
-def read_live(nft: Nft) -> t.Optional[LiveTable]:
-    """The table in the kernel; None where there is none.
+
+class WantedTable:
+    """The wanted table and its text."""
+
+    def __init__(self, table: Table) -> None:
+        self.table = table
+        self.texts = block_texts(table)
+        self.keys = keys_of(table)
+        self._digests = {key: _digest(text) for key, text in self.texts.items()}
+
+    @property
+    def load_text(self) -> str:
+        """As :func:`.._nft.text.render_load`."""
+        return "table inet {0}\ndelete table inet {0}\n{1}".format(
+            TABLE_NAME, join_blocks(self.table.counters, self.texts)
+        )
+
+    def expect(self, known: Known) -> t.Dict[Key, str]:
+        """What the kernel is to hold of each block, as far as that is known."""
+        return {key: known[digest] for key, digest in self._digests.items() if digest in known}
+
+    def record(self, expected: t.Mapping[Key, str]) -> str:
+        """The text to keep for the next run."""
+        known = {self._digests[key]: held for key, held in sorted(expected.items())}
+        return json.dumps({"blocks": known}, indent=0) + "\n"
+
+    def differing(self, held: t.Optional[HeldTable], expected: t.Mapping[Key, str]) -> t.Set[Key]:
+        """What is there by name, and is not as expected."""
+        if held is None:
+            return set()
+        return {
+            key
+            for key, block in held.blocks.items()
+            # A counter of ours has no digest.
+            if key in self.keys and block.digest != (expected.get(key) if key in self.texts else "")
+        }
+
+    def equals(self, held: t.Optional[HeldTable], differing: t.AbstractSet[Key]) -> bool:
+        return held is not None and not differing and not held.oddity and held.blocks.keys() == self.keys
+
+
+def read_live() -> Holding:
+    """What the kernel holds.
 
     Raises:
-        NotOursError: It does not carry our marker.
-        NftError: nft could not list it.
+        NotOursError: There is a table of our name that does not carry our marker.
+        HostError: The kernel did not tell.
     """
-    text = nft.list_table()
-    if text is None:
-        return None
+    holding = read_holding()
+    check_ours(holding)
+    return holding
+
+
+def compare(nft: Nft, wanted: WantedTable, record: t.Optional[str], *, trial: bool = False) -> Comparison:
+    """The kernel's table beside the wanted one.
+
+    Args:
+        record: What the last run kept.
+        trial: Whether nft is to be asked if it takes what it has not loaded before. A run that goes on to
+            load it sees that then, before any rule changes.
+
+    Raises:
+        NotOursError: As for :func:`read_live`.
+        HostError: nft refused the wanted ruleset, or the kernel did not tell what it holds.
+    """
+    holding = read_live()
+    held = holding.table
+    expected = wanted.expect(_parse_record(record))
+    unknown = {key for key in wanted.texts if key not in expected}
+    note = ""
+    if not trial:
+        unknown = {key for key in unknown if held is not None and key in held.blocks}
     try:
-        live = parse_listing(text)
-    except ListingError as exc:
-        raise HostError("the listing of the table inet %s cannot be read: %s" % (TABLE_NAME, exc)) from exc
-    if ("chain", MARKER_CHAIN) not in live.blocks:
-        raise NotOursError(
-            "this host has a table 'inet %s' without the chain '%s': Palisade did not make it and does not touch it. "
-            "Rename the table, or delete it ('nft delete table inet %s'), and run again"
-            % (TABLE_NAME, MARKER_CHAIN, TABLE_NAME)
-        )
-    return live
+        expected.update(_learn(nft, wanted, unknown))
+        # Another nft or kernel than the one that the record was made with may hold it in another form.
+        doubtful = {key for key in wanted.differing(held, expected) if key in wanted.texts and key not in unknown}
+        expected.update(_learn(nft, wanted, doubtful))
+    except NoNamespaceError as exc:
+        note = "no network namespace can be made here (%s): drift is found by the record of the last run" % exc
+    differing = wanted.differing(held, expected)
+    equal = wanted.equals(held, differing)
+    if note and trial and not equal:
+        nft.check(wanted.load_text)
+    return Comparison(holding, frozenset(differing), equal, expected, note)
 
 
-class Comparing:
-    """A comparison under way: the scratch namespace is filled in the background from the start."""
+def outcome(nft: Nft, wanted: WantedTable, comparison: Comparison, loads: int) -> t.Tuple[bool, str]:
+    """Whether the kernel holds the wanted table after ``loads`` transactions, and the record to keep.
 
-    def __init__(self, nft: Nft, wanted: Table) -> None:
-        self._nft = nft
-        self._wanted = wanted
-        self._scratch = _ScratchListing(nft, render_load(wanted))
-        self._scratch.start()
-
-    def finish(self, record: t.Callable[[], t.Optional[str]]) -> Comparison:
-        """The comparison.
-
-        Args:
-            record: Reads the text of the last :class:`Record`; only asked where no namespace can be made.
-
-        Raises:
-            NotOursError: As for :func:`read_live`.
-            NftError: nft refused the wanted ruleset, or could not list the table.
-        """
+    Raises:
+        NotOursError, HostError: As for :func:`compare`.
+    """
+    holding = read_live()
+    held = {} if holding.table is None else holding.table.blocks
+    expected = dict(comparison.expected)
+    unknown = {key for key in wanted.texts if key not in expected}
+    if comparison.note:
+        unknown |= comparison.differing & wanted.texts.keys()
+    if holding.generation == (comparison.holding.generation + loads) % (1 << 32):
+        expected.update((key, held[key].digest) for key in unknown if key in held)
+    else:
         try:
-            live = read_live(self._nft)
-        finally:
-            self._scratch.join()
-        try:
-            normal = parse_listing(self._scratch.result())
-        except _NoNamespaceError as exc:
-            return _compare_with_record(self._nft, self._wanted, live, _parse_record(record()), str(exc))
-        return Comparison(live, normal, _altered(self._wanted, live, normal), live == normal)
+            expected.update(_learn(nft, wanted, unknown))
+        except NoNamespaceError:
+            expected.update((key, held[key].digest) for key in unknown if key in held)
+    return wanted.equals(holding.table, wanted.differing(holding.table, expected)), wanted.record(expected)
 
 
-def make_record(wanted: Table, live: LiveTable) -> Record:
-    """The record to keep after ``wanted`` was loaded and is listed as ``live``."""
-    listing = {"%s %s" % key: _digest(block.text()) for key, block in live.blocks.items()}
-    if live.declaration:
-        listing["table"] = _digest("\n".join(live.declaration))
-    return Record(_digest(render_load(wanted)), listing)
+def _learn(nft: Nft, wanted: WantedTable, keys: t.AbstractSet[Key]) -> t.Dict[Key, str]:
+    """What the kernel holds of these right after they were loaded.
+
+    Raises:
+        NoNamespaceError: There is no namespace to do it in.
+        HostError: nft refused them.
+    """
+    if not keys:
+        return {}
+    whole = len(keys) == len(wanted.texts)
+    text = wanted.load_text if whole else render_additions(wanted.table, keys)
+    table = try_out(nft, text, read_holding).table
+    return {} if table is None else {key: table.blocks[key].digest for key in keys}
 
 
-def _compare_with_record(
-    nft: Nft, wanted: Table, live: t.Optional[LiveTable], record: t.Optional[Record], reason: str
-) -> Comparison:
-    note = "no network namespace can be made here (%s): drift is found by the record of the last run" % reason
-    written = parse_listing(render_table(wanted))
-    if live is None:
-        nft.check(render_load(wanted))
-        return Comparison(None, written, frozenset(), equal=False, note=note)
-    now = make_record(wanted, live)
-    if record == now:
-        return Comparison(live, live, frozenset(), equal=True, note=note)
-    nft.check(render_load(wanted))
-    known = {} if record is None else record.listing
-    altered = {
-        ("set", named.name)
-        for named in wanted.sets
-        if now.listing.get("set %s" % named.name) != known.get("set %s" % named.name, "")
-        and ("set", named.name) in live.blocks
-    }
-    return Comparison(live, written, frozenset(altered | _altered_counters(wanted, live)), equal=False, note=note)
-
-
-def _altered(wanted: Table, live: t.Optional[LiveTable], normal: LiveTable) -> t.FrozenSet[Key]:
-    if live is None:
-        return frozenset()
-    keys = [("set", named.name) for named in wanted.sets]
-    sets = {key for key in keys if key in live.blocks and live.blocks[key] != normal.blocks.get(key)}
-    return frozenset(sets | _altered_counters(wanted, live))
-
-
-def _altered_counters(wanted: Table, live: LiveTable) -> t.Set[Key]:
-    """A counter of ours has its values and nothing else."""
-    keys = [("counter", name) for name in wanted.counters]
-    return {key for key in keys if key in live.blocks and live.blocks[key].lines}
-
-
-def _parse_record(text: t.Optional[str]) -> t.Optional[Record]:
-    """The record; None where there is none, or somebody wrote something else there."""
+def _parse_record(text: t.Optional[str]) -> Known:
+    """The record; empty where there is none, or somebody wrote something else there."""
     try:
         data = json.loads(text) if text else None
     except ValueError:
-        return None
-    if not isinstance(data, dict):
-        return None
-    wanted, listing = data.get("wanted"), data.get("listing")
-    if not isinstance(wanted, str) or not isinstance(listing, dict):
-        return None
-    return Record(wanted, {str(key): str(value) for key, value in listing.items()})
+        return {}
+    blocks = data.get("blocks") if isinstance(data, dict) else None
+    return {str(key): str(value) for key, value in blocks.items()} if isinstance(blocks, dict) else {}
 
 
 def _digest(text: str) -> str:
-    return hashlib.sha256(text.encode("utf-8", "replace")).hexdigest()
-
-
-class _ScratchListing(threading.Thread):
-    """How nft lists a ruleset that was just loaded into an empty network namespace."""
-
-    def __init__(self, nft: Nft, text: str) -> None:
-        super().__init__(name="palisade-scratch", daemon=True)
-        self._nft = nft
-        self._text = text
-        self._listing = ""
-        self._problem: t.Optional[t.Union[NftError, _NoNamespaceError]] = None
-
-    def run(self) -> None:
-        try:
-            _enter_new_network()
-            self._nft.load(self._text)
-            self._listing = self._nft.list_table() or ""
-        except NftNotPermittedError as exc:
-            self._problem = _NoNamespaceError(str(exc))
-        except (NftError, _NoNamespaceError) as exc:
-            self._problem = exc
-
-    def result(self) -> str:
-        if self._problem is not None:
-            raise self._problem
-        return self._listing
-
-
-def _enter_new_network() -> None:
-    """Moves the calling thread, and what it starts, into a new network namespace.
-
-    Raises:
-        _NoNamespaceError: The thread is where it was.
-    """
-    try:
-        before = os.readlink(_THREAD_NAMESPACE)
-        _unshare_network()
-        after = os.readlink(_THREAD_NAMESPACE)
-    except OSError as exc:
-        raise _NoNamespaceError(exc.strerror or str(exc)) from exc
-    if before == after:
-        # A sandbox may answer system calls without doing them; the host's own table is at stake.
-        raise _NoNamespaceError("the kernel made none")
-
-
-def _unshare_network() -> None:
-    unshare = getattr(os, "unshare", None)
-    if unshare is not None:
-        unshare(_CLONE_NEWNET)
-        return
-    # Python before 3.12 has no os.unshare.
-    import ctypes  # noqa: PLC0415 - only loaded where it is needed
-
-    libc = ctypes.CDLL(None, use_errno=True)
-    if libc.unshare(_CLONE_NEWNET) != 0:
-        number = ctypes.get_errno()
-        raise OSError(number, os.strerror(number))
+    return hashlib.sha256(text.encode("utf-8", "replace")).hexdigest()[:_DIGEST_LENGTH]

@@ -8,6 +8,7 @@
 
 from __future__ import annotations
 
+import re
 import typing as t
 
 from .._compile.table import TABLE_NAME
@@ -16,6 +17,9 @@ from .errors import HostError
 
 #: A ruleset with a set of 50,000 elements loads in under a second; this bounds a hang, not a load.
 _SECONDS = 120.0
+
+#: Names that nft takes without quotes (the token "string" of its scanner).
+_WORD = re.compile(r"[A-Za-z_.][A-Za-z0-9/_.-]*", re.ASCII)
 
 _NOT_THERE = "No such file or directory"
 _NOT_PERMITTED = "Operation not permitted"
@@ -39,6 +43,13 @@ class NftTimeoutError(NftError):
 
 class NftRefusedError(NftError):
     """nft or the kernel refused the text. A transaction takes effect as a whole, so nothing happened."""
+
+
+def not_permitted(answer: str) -> NftNotPermittedError:
+    return NftNotPermittedError(
+        "the kernel does not let this process use nftables (%s); root is needed, or CAP_NET_ADMIN in the user "
+        "namespace that owns the network" % answer
+    )
 
 
 class Nft:
@@ -72,16 +83,12 @@ class Nft:
         """The listing of our table without counter values; None where there is no such table."""
         return self._list("-s", "list", "table", "inet", TABLE_NAME)
 
-    def list_foreign_json(self) -> str:
-        """The whole ruleset as JSON; empty where there is no table but ours, and where this nft knows no JSON.
-
-        Most hosts have no other table, and a large one of ours takes nft seconds to write as JSON.
-        """
-        tables = set(self._run(("list", "tables")).splitlines()) - {"", "table inet %s" % TABLE_NAME}
-        if not tables:
+    def list_json(self, family: str, name: str) -> str:
+        """A table as JSON; empty where it is gone, has a name that is no word, or this nft knows no JSON."""
+        if not _WORD.fullmatch(name):
             return ""
         try:
-            return self._run(("-j", "list", "ruleset"))
+            return self._run(("-j", "list", "table", family, name))
         except NftRefusedError:
             return ""
 
@@ -106,10 +113,7 @@ class Nft:
             return done.output
         complaint = done.complaint or "exit status %d" % done.status
         if _NOT_PERMITTED in complaint:
-            raise NftNotPermittedError(
-                "the kernel does not let this process use nftables (%s); root is needed, or CAP_NET_ADMIN in the "
-                "user namespace that owns the network" % complaint.splitlines()[0]
-            )
+            raise not_permitted(complaint.splitlines()[0])
         raise NftRefusedError("nft refused:\n%s" % complaint)
 
 

@@ -171,7 +171,7 @@ def apply_persistence(files: Files, plan: PersistencePlan) -> None:
 
 
 def write_record(files: Files, text: str) -> None:
-    """Keeps what :func:`.kernel.make_record` made."""
+    """Keeps what :func:`.kernel.outcome` returned for the next run."""
     files.make_folder(FOLDER, _FOLDER_MODE)
     files.write(RECORD, text, _RULESET_MODE)
 

@@ -10,11 +10,15 @@ from __future__ import annotations
 
 import typing as t
 
+from .._compile.compile import Compiled
+from .._compile.cost import measure_size
 from .._compile.table import TABLE_NAME, Table
-from .._nft.live import LiveTable
+from .._nft.held import HeldTable
+from .._nft.parts import keys_of
 from .._policy.hostfacts import HostFacts, Server
 from .._policy.model import Firewall, Safeguard
 from .kernel import Comparison
+from .listings import Listings
 
 #: Names listed in one sentence; the rest is counted.
 _LISTED_NAMES = 5
@@ -28,27 +32,48 @@ class Counts(t.NamedTuple):
 
     rules: int
     sets: int
+    maps: int
     elements: int
 
     def __str__(self) -> str:
-        return "rules: %d, sets: %d, elements: %d" % (self.rules, self.sets, self.elements)
+        maps = ", maps: %d" % self.maps if self.maps else ""
+        return "rules: %d, sets: %d%s, elements: %d" % (self.rules, self.sets, maps, self.elements)
 
 
 def count_table(table: Table) -> Counts:
     return Counts(
         rules=sum(len(chain.rules) for chain in table.chains),
         sets=len(table.sets),
-        elements=sum(len(named.members.intervals) for named in table.sets),
+        maps=len(table.maps),
+        elements=sum(len(named.members.intervals) for named in table.sets)
+        + sum(len(named.elements) for named in table.maps),
     )
 
 
-def count_live(live: LiveTable) -> Counts:
-    collections = [block for block in live.blocks.values() if block.kind in ("set", "map")]
+def count_held(held: HeldTable) -> Counts:
     return Counts(
-        rules=sum(block.rule_count for block in live.blocks.values()),
-        sets=len(collections),
-        elements=sum(block.element_count for block in collections),
+        rules=sum(block.size for (kind, _name), block in held.blocks.items() if kind == "chain"),
+        sets=len(held.names("set")),
+        maps=len(held.names("map")),
+        elements=sum(block.size for (kind, _name), block in held.blocks.items() if kind in ("set", "map")),
     )
+
+
+def describe_cost(compiled: Compiled, size: int) -> t.Dict[str, t.Any]:
+    """What packets meet in each direction, beside the rules they would meet one after another; and what is loaded.
+
+    Args:
+        size: Octets of the text.
+    """
+    cost: t.Dict[str, t.Any] = {}
+    for direction, (found, ordered) in compiled.costs.items():
+        cost[direction.value] = {
+            "lookups": {"average": round(found.average.lookups, 1), "worst": round(found.worst.lookups)},
+            "rules": {"average": round(found.average.rules, 1), "worst": round(found.worst.rules)},
+            "ordered": {"average": (ordered + 1) / 2, "worst": ordered},
+        }
+    cost["size"] = {**measure_size(compiled.table)._asdict(), "bytes": size}
+    return cost
 
 
 def describe_safeguards(firewall: Firewall, facts: HostFacts, ssh: str) -> t.Dict[str, t.Any]:
@@ -72,31 +97,32 @@ def _servers(safeguard: Safeguard, found: t.Sequence[Server]) -> t.List[str]:
     return ["any"] if safeguard.addresses is None else list(safeguard.addresses.texts())
 
 
-def describe_changes(comparison: Comparison, replaces: str) -> t.List[str]:
+def describe_changes(wanted: Table, comparison: Comparison, replaces: str) -> t.List[str]:
     """What changes in the kernel, a sentence each; empty where nothing does."""
-    live, wanted = comparison.live, comparison.wanted
+    held = comparison.held
     if comparison.equal:
         return []
-    if live is None:
+    if held is None:
         return ["create the table inet %s" % TABLE_NAME]
     if replaces:
         return ["replace the table inet %s as a whole, because %s" % (TABLE_NAME, replaces)]
+    refilled = {("chain", chain.name) for chain in wanted.chains if not chain.constant}
+    after = keys_of(wanted)
     found: t.List[str] = []
-    for kind in sorted({block.kind for block in (*live.blocks.values(), *wanted.blocks.values())}):
-        before, after = live.names(kind), wanted.names(kind)
-        changed = [
-            name
-            for name in after
-            if name in before
-            and (
-                live.blocks[kind, name] != wanted.blocks[kind, name]
-                if kind == "chain"
-                else (kind, name) in comparison.altered
+    for kind in sorted({kind for kind, _name in (*held.blocks, *after)}):
+        added, changed, repaired, removed = (
+            sorted(name for one, name in keys if one == kind)
+            for keys in (
+                after - held.blocks.keys(),
+                comparison.differing & refilled,
+                comparison.differing - refilled,
+                held.blocks.keys() - after,
             )
-        ]
-        found.extend(_sentence("add", kind, [name for name in after if name not in before]))
-        found.extend(_sentence("change" if kind == "chain" else "repair", kind, changed))
-        found.extend(_sentence("remove", kind, [name for name in before if name not in after]))
+        )
+        found.extend(_sentence("add", kind, added))
+        found.extend(_sentence("change", kind, changed))
+        found.extend(_sentence("repair", kind, repaired))
+        found.extend(_sentence("remove", kind, removed))
     return found or ["load the ruleset again"]
 
 
@@ -109,16 +135,16 @@ def _sentence(verb: str, kind: str, names: t.Sequence[str]) -> t.Iterator[str]:
 
 
 def describe_diff(
-    comparison: Comparison, counts: Counts, effective_rules: int, safeguards: t.Mapping[str, t.Any]
+    comparison: Comparison, listings: Listings, counts: Counts, effective_rules: int, safeguards: t.Mapping[str, t.Any]
 ) -> t.Dict[str, str]:
     """The ruleset before and after, each below its counts; equal where nothing changes."""
     heading = "# %s, effective rules: %d\n%s" % (counts, effective_rules, _found(safeguards))
-    after = heading + comparison.wanted.text()
+    after = heading + listings.after
     if comparison.equal:
         return {"before": after, "after": after}
-    if comparison.live is None:
+    if comparison.held is None:
         return {"before": "", "after": after}
-    return {"before": "# %s\n%s" % (count_live(comparison.live), comparison.live.text()), "after": after}
+    return {"before": "# %s\n%s" % (count_held(comparison.held), listings.before), "after": after}
 
 
 def _found(safeguards: t.Mapping[str, t.Any]) -> str:

@@ -6,11 +6,16 @@
 
 """From the table in the kernel to the wanted one, in steps that no packet notices.
 
-One nft transaction is not atomic for packets: an interval set that is created in the transaction that
-starts using it reads as empty until the commit ends. So new sets are loaded first, used by nothing, and
-the rules are switched in a transaction of their own.
+One nft transaction is not atomic for packets: an interval set or map that is created in the transaction
+that starts using it reads as empty until the commit ends, and one that is emptied is empty at once for
+packets that are still on their way through the old rules. So there are three transactions:
 
-What the switch does is seen at once: each packet runs through either the old rules or the new ones.
+1. Add what is missing: sets, maps, constant chains with their rules. Nothing leads there yet.
+2. Switch: refill the chains that differ. Each packet runs through either the old rules or the new ones.
+3. Remove what nothing leads to any more.
+
+The names of sets, maps and constant chains carry a digest of what they hold, so what did not change is
+there under its name and is not sent again.
 """
 
 from __future__ import annotations
@@ -19,21 +24,41 @@ import dataclasses
 import re
 import typing as t
 
-from .._compile.table import TABLE_NAME, NamedSet, SetReference, Table, TableChain, TableRule
-from .live import BaseChain, Key, LiveTable
-from .text import render_load, render_rule, render_table
+from .._compile.table import (
+    TABLE_NAME,
+    Lookup,
+    MapElement,
+    NamedMap,
+    SetReference,
+    Statement,
+    Table,
+    TableChain,
+    TableRule,
+    Verdict,
+)
+from .held import HeldTable, hook_of
+from .parts import CHAIN, COUNTER, MAP, SET, keys_of, references_of, render_additions, render_refill
+from .text import Key, render_load, render_table
 
 #: Names that nft takes without quotes (the token "string" of its scanner).
 _PLAIN_NAME = re.compile(r"[A-Za-z_.][A-Za-z0-9/_.-]*", re.ASCII)
 
-_CHAIN, _SET, _MAP, _COUNTER = "chain", "set", "map", "counter"
-
-#: Things of a table in an order in which they can be deleted: what refers to others goes first. The
+#: What can be deleted by name, in an order in which it can be: what refers to others goes first. The
 #: rules, which may refer to anything, are gone by then.
-_DELETION_ORDER = (_MAP, _CHAIN, _SET, "meter", "flowtable")
-
-#: nft lists a set that a rule fills as "meter" and deletes it as "set".
-_DELETED_AS = {"meter": _SET}
+_DELETION_ORDER = (
+    MAP,
+    CHAIN,
+    SET,
+    "flowtable",
+    COUNTER,
+    "ct expectation",
+    "ct helper",
+    "ct timeout",
+    "limit",
+    "quota",
+    "secmark",
+    "synproxy",
+)
 
 
 class Transaction(t.NamedTuple):
@@ -42,10 +67,12 @@ class Transaction(t.NamedTuple):
     Attributes:
         undo: Text that takes it back, if nothing uses yet what it made; empty where it is not to be
             taken back.
+        tidies: It only removes what the rules no longer use.
     """
 
     text: str
     undo: str = ""
+    tidies: bool = False
 
 
 class Change(t.NamedTuple):
@@ -60,145 +87,172 @@ class Change(t.NamedTuple):
     replaces: str = ""
 
 
-def live_change(wanted: Table, live: t.Optional[LiveTable], altered: t.AbstractSet[Key] = frozenset()) -> Change:
+def live_change(wanted: Table, held: t.Optional[HeldTable], differing: t.AbstractSet[Key] = frozenset()) -> Change:
     """What makes the kernel's table the wanted one.
 
     Args:
-        live: The table as it is; None where there is none.
-        altered: Of the things other than chains that the wanted table has: those that are there under
-            their names, but with other contents. Sets of ours never change, so a hand did it.
+        held: The table as it is; None where there is none.
+        differing: What is there under a name of the wanted table, but with other contents. The names
+            of sets, maps and constant chains are those of their contents, so a hand did it to them.
     """
-    present = frozenset() if live is None else frozenset(live.blocks)
-    obstacle = "" if live is None else _obstacle(wanted, live, altered)
+    present = frozenset() if held is None else frozenset(held.blocks)
+    obstacle = "" if held is None else _obstacle(wanted, held, differing)
     if obstacle:
         return Change((Transaction(render_load(wanted)),), obstacle)
-    damaged = [named.name for named in wanted.sets if (_SET, named.name) in altered or (_MAP, named.name) in present]
+    stale = {chain.name for chain in wanted.chains if not chain.constant and _is_stale(chain, present, differing)}
+    damaged = _damaged(wanted, present, differing)
     if not damaged:
-        return Change(tuple(_steps(wanted, present)))
-    # The rules move to sets with the right contents under other names, the damaged ones go, and the
+        return Change(tuple(_steps(wanted, present, stale)))
+    # The rules move to copies with the right contents under other names, the damaged ones go, and the
     # rules move back, so that the table ends as a function of the policy alone.
-    detour = _rename_sets(wanted, _free_names(damaged, present))
-    return Change((*_steps(detour, present), *_steps(wanted, _keys(detour))))
+    names = _free_names(_leading_to(wanted, damaged), present | keys_of(wanted))
+    detour = _renamed(wanted, names)
+    moved = {before.name for before, after in zip(wanted.chains, detour.chains) if before != after}
+    return Change((*_steps(detour, present, stale | moved), *_steps(wanted, keys_of(detour), moved)))
 
 
-def deletion(live: t.Optional[LiveTable]) -> t.Tuple[Transaction, ...]:
+def deletion(held: t.Optional[HeldTable]) -> t.Tuple[Transaction, ...]:
     """What removes the table, if there is one."""
-    return () if live is None else (Transaction("delete table inet %s\n" % TABLE_NAME),)
+    return () if held is None else (Transaction("delete table inet %s\n" % TABLE_NAME),)
 
 
-def _steps(wanted: Table, present: t.AbstractSet[Key]) -> t.Iterator[Transaction]:
-    """What is missing, used by nothing; then the rules, and off with what is not wanted."""
-    missing = _missing(wanted, present)
-    added = _keys(missing)
-    if added:
-        undo = _deletions(added) if present else ["delete table inet %s" % TABLE_NAME]
-        yield Transaction(render_table(missing), _lines(undo))
-    base_chains = tuple(TableChain(chain.name, hook=chain.hook) for chain in wanted.chains if chain.hook)
-    yield Transaction(
-        _lines(
-            [
-                *("flush chain inet %s %s" % (TABLE_NAME, name) for kind, name in sorted(present) if kind == _CHAIN),
-                *_deletions(present - _keys(wanted)),
-            ]
-        )
-        # Declared again because their policy may have been turned by hand.
-        + render_table(Table(counters=(), sets=(), chains=base_chains))
-        # One command a rule: inside a block, nft 0.9.8 does not find the sets that the kernel has already.
-        + _lines(
-            "add rule inet %s %s %s" % (TABLE_NAME, chain.name, render_rule(rule))
-            for chain in wanted.chains
-            for rule in chain.rules
-        )
+def _steps(wanted: Table, present: t.AbstractSet[Key], stale: t.AbstractSet[str]) -> t.Iterator[Transaction]:
+    """Add what is missing, refill the ``stale`` chains that are not constant, remove what is not wanted."""
+    keys = keys_of(wanted)
+    missing = keys - present
+    inert = dataclasses.replace(
+        wanted,
+        chains=tuple(chain if chain.constant else TableChain(chain.name, hook=chain.hook) for chain in wanted.chains),
     )
+    if not present:
+        yield Transaction(render_table(inert), "delete table inet %s\n" % TABLE_NAME)
+    elif missing:
+        yield Transaction(render_additions(inert, missing, present), _removal(missing))
+    switched = {chain.name for chain in wanted.chains if not chain.constant and chain.name in stale}
+    if switched:
+        yield Transaction(render_refill(wanted, switched))
+    unwanted = present - keys
+    if unwanted:
+        yield Transaction(_removal(unwanted), tidies=True)
 
 
-def _missing(wanted: Table, present: t.AbstractSet[Key]) -> Table:
-    return Table(
-        counters=tuple(name for name in wanted.counters if (_COUNTER, name) not in present),
-        sets=tuple(named for named in wanted.sets if (_SET, named.name) not in present),
-        chains=tuple(
-            TableChain(chain.name, hook=chain.hook) for chain in wanted.chains if (_CHAIN, chain.name) not in present
-        ),
-    )
+def _removal(keys: t.AbstractSet[Key]) -> str:
+    """Removes things to which nothing else leads."""
 
-
-def _keys(table: Table) -> t.FrozenSet[Key]:
-    return frozenset(
-        [
-            *((_COUNTER, name) for name in table.counters),
-            *((_SET, named.name) for named in table.sets),
-            *((_CHAIN, chain.name) for chain in table.chains),
-        ]
-    )
-
-
-def _deletions(keys: t.AbstractSet[Key]) -> t.List[str]:
     def order(key: Key) -> t.Tuple[int, Key]:
-        kind = key[0]
-        return (_DELETION_ORDER.index(kind) if kind in _DELETION_ORDER else len(_DELETION_ORDER)), key
+        return _DELETION_ORDER.index(key[0]), key
 
-    return [
-        "delete %s inet %s %s" % (_DELETED_AS.get(kind, kind), TABLE_NAME, name)
-        for kind, name in sorted(keys, key=order)
-    ]
-
-
-def _lines(commands: t.Iterable[str]) -> str:
+    ordered = sorted(keys, key=order)
+    commands = ["flush chain inet %s %s" % (TABLE_NAME, name) for kind, name in ordered if kind == CHAIN]
+    # A kernel before 6.5 counts the elements of a deleted map as uses of their chains until it is idle.
+    commands.extend("flush map inet %s %s" % (TABLE_NAME, name) for kind, name in ordered if kind == MAP)
+    commands.extend("delete %s inet %s %s" % (kind, TABLE_NAME, name) for kind, name in ordered)
     return "".join("%s\n" % command for command in commands)
 
 
-def _obstacle(wanted: Table, live: LiveTable, altered: t.AbstractSet[Key]) -> str:
+def _is_stale(chain: TableChain, present: t.AbstractSet[Key], differing: t.AbstractSet[Key]) -> bool:
+    key = (CHAIN, chain.name)
+    return key in differing or (key not in present and bool(chain.rules))
+
+
+def _obstacle(wanted: Table, held: HeldTable, differing: t.AbstractSet[Key]) -> str:
     """Why the table cannot become the wanted one in place; empty where it can."""
-    if live.declaration:
-        return "the table itself was altered: %s" % live.declaration[0]
-    for kind, name in live.blocks:
-        if not _PLAIN_NAME.fullmatch(name):
+    if held.oddity:
+        return "the table itself was altered: %s" % held.oddity
+    for kind, name in sorted(held.blocks):
+        if kind not in _DELETION_ORDER or not _PLAIN_NAME.fullmatch(name):
             return "the table holds a %s that cannot be named in nft text" % kind
-    for kind, name in sorted(altered):
-        if kind not in (_SET, _MAP):
-            return "the %s %s was altered" % (kind, name)
+    for kind, name in sorted(differing):
+        if kind == COUNTER:
+            return "the counter %s was altered" % name
     for chain in wanted.chains:
-        block = live.blocks.get((_CHAIN, chain.name))
-        if block is not None and (block.base_chain, len(block.declaration)) != _declared(chain):
-            return "the chain %s is declared otherwise: %s" % (chain.name, " ".join(block.declaration) or "no hook")
+        block = held.blocks.get((CHAIN, chain.name))
+        declared = hook_of("filter", chain.hook, 0) if chain.hook else ""
+        if block is not None and block.declaration != declared:
+            return "the chain %s is declared otherwise: %s" % (chain.name, block.declaration or "no hook")
     return ""
 
 
-def _declared(chain: TableChain) -> t.Tuple[t.Optional[BaseChain], int]:
-    """Where a chain of ours is hooked in, and how many lines say so. Its policy can be changed in place."""
-    return (BaseChain("filter", chain.hook, "filter"), 1) if chain.hook else (None, 0)
+def _damaged(wanted: Table, present: t.AbstractSet[Key], differing: t.AbstractSet[Key]) -> t.Set[Key]:
+    """The sets, maps and constant chains whose names are taken by something else."""
+    chains = ((CHAIN, chain.name) for chain in wanted.chains if chain.constant)
+    damaged = {key for key in chains if key in differing}
+    for kind, other, names in (
+        (SET, MAP, [named.name for named in wanted.sets]),
+        (MAP, SET, [named.name for named in wanted.maps]),
+    ):
+        damaged.update((kind, name) for name in names if (kind, name) in differing or (other, name) in present)
+    return damaged
 
 
-def _free_names(names: t.Iterable[str], present: t.AbstractSet[Key]) -> t.Dict[str, str]:
-    taken = {name for _kind, name in present}
-    free: t.Dict[str, str] = {}
-    for name in names:
-        candidate = "%s_again" % name
-        while candidate in taken:
+def _leading_to(wanted: Table, damaged: t.AbstractSet[Key]) -> t.Set[Key]:
+    """These, and the maps and constant chains from which one comes to them: their contents hold their names."""
+    items: t.List[t.Tuple[Key, t.Union[TableChain, NamedMap]]] = []
+    items.extend(((MAP, named.name), named) for named in wanted.maps)
+    items.extend(((CHAIN, chain.name), chain) for chain in wanted.chains if chain.constant)
+    leading: t.Dict[Key, t.List[Key]] = {}
+    for key, item in items:
+        for reference in references_of(item):
+            leading.setdefault(reference, []).append(key)
+    found = set(damaged)
+    waiting = list(damaged)
+    while waiting:
+        for key in leading.get(waiting.pop(), ()):
+            if key not in found:
+                found.add(key)
+                waiting.append(key)
+    return found
+
+
+def _free_names(keys: t.AbstractSet[Key], taken: t.AbstractSet[Key]) -> t.Dict[Key, str]:
+    names = {name for _kind, name in taken}
+    free: t.Dict[Key, str] = {}
+    for key in sorted(keys):
+        candidate = "%s_again" % key[1]
+        while candidate in names:
             candidate += "_"
-        taken.add(candidate)
-        free[name] = candidate
+        names.add(candidate)
+        free[key] = candidate
     return free
 
 
-def _rename_sets(table: Table, names: t.Mapping[str, str]) -> Table:
-    def renamed_rule(rule: TableRule) -> TableRule:
+def _renamed(table: Table, names: t.Mapping[Key, str]) -> Table:
+    """The same under other names, wherever they are used."""
+
+    def name_of(kind: str, name: str) -> str:
+        return names.get((kind, name), name)
+
+    def verdict(before: Verdict) -> Verdict:
+        return dataclasses.replace(before, chain=name_of(CHAIN, before.chain)) if before.chain else before
+
+    def statement(before: Statement) -> Statement:
+        if isinstance(before, Verdict):
+            return verdict(before)
+        if isinstance(before, Lookup):
+            return dataclasses.replace(before, map_name=name_of(MAP, before.map_name))
+        return before
+
+    def rule(before: TableRule) -> TableRule:
         matches = tuple(
-            dataclasses.replace(match, value=SetReference(names.get(match.value.name, match.value.name)))
+            dataclasses.replace(match, value=SetReference(name_of(SET, match.value.name)))
             if isinstance(match.value, SetReference)
             else match
-            for match in rule.matches
+            for match in before.matches
         )
-        return dataclasses.replace(rule, matches=matches)
+        return dataclasses.replace(before, matches=matches, statements=tuple(map(statement, before.statements)))
 
-    def renamed_set(named: NamedSet) -> NamedSet:
-        return dataclasses.replace(named, name=names.get(named.name, named.name))
+    def element(before: MapElement) -> MapElement:
+        return dataclasses.replace(before, verdict=verdict(before.verdict))
 
     return Table(
         counters=table.counters,
-        sets=tuple(renamed_set(named) for named in table.sets),
+        sets=tuple(dataclasses.replace(named, name=name_of(SET, named.name)) for named in table.sets),
         chains=tuple(
-            dataclasses.replace(chain, rules=tuple(renamed_rule(rule) for rule in chain.rules))
+            dataclasses.replace(chain, name=name_of(CHAIN, chain.name), rules=tuple(map(rule, chain.rules)))
             for chain in table.chains
+        ),
+        maps=tuple(
+            dataclasses.replace(named, name=name_of(MAP, named.name), elements=tuple(map(element, named.elements)))
+            for named in table.maps
         ),
     )

@@ -17,36 +17,14 @@ import re
 import typing as t
 
 from .._compile.table import TABLE_NAME
-
-#: A block is a chain, a set, a map, or a stateful object such as a counter, by the words nft uses for it.
-Key = t.Tuple[str, str]
-
-_CHAIN = "chain"
+from .text import Key
 
 #: nft 0.9.8 prints the closing brace on this line.
 _COUNTER_VALUES = re.compile(r"\t\tpackets [0-9]+ bytes [0-9]+(\t\})?", re.ASCII)
 
-_BASE_CHAIN = re.compile(
-    r"type (?P<type>\S+) hook (?P<hook>\S+) priority (?P<priority>[^;]+);(?: policy (?P<policy>[a-z]+);)?", re.ASCII
-)
-
-_QUOTED = re.compile(r"\"[^\"]*\"")
-
-#: The lines of a chain that are not rules. Every rule begins with an expression or a statement, and
-#: none of those begins with these words.
-_DECLARATION = re.compile(r"(?:type \S+ hook |comment \"|flags |devices? )")
-
 
 class ListingError(ValueError):
     """The text is not a listing of our table."""
-
-
-class BaseChain(t.NamedTuple):
-    """Where a base chain is hooked in, in the words of nft(8)."""
-
-    type: str
-    hook: str
-    priority: str
 
 
 class Block(t.NamedTuple):
@@ -66,30 +44,6 @@ class Block(t.NamedTuple):
     def key(self) -> Key:
         return self.kind, self.name
 
-    @property
-    def declaration(self) -> t.Tuple[str, ...]:
-        """The lines of a chain before its rules."""
-        for index, line in enumerate(self.lines):
-            if not _DECLARATION.match(line):
-                return self.lines[:index]
-        return self.lines
-
-    @property
-    def base_chain(self) -> t.Optional[BaseChain]:
-        """Where the chain is hooked in; None for a regular chain."""
-        found = _BASE_CHAIN.match(self.lines[0]) if self.kind == _CHAIN and self.lines else None
-        return None if found is None else BaseChain(found["type"], found["hook"], found["priority"])
-
-    @property
-    def rule_count(self) -> int:
-        return len(self.lines) - len(self.declaration) if self.kind == _CHAIN else 0
-
-    @property
-    def element_count(self) -> int:
-        """How many elements a set or map has; ranges and prefixes count once."""
-        _before, found, elements = _QUOTED.sub("", " ".join(self.lines)).partition("elements = {")
-        return elements.count(",") + 1 if found else 0
-
     def text(self) -> str:
         return "".join(["\t%s %s {\n" % self.key, *("\t\t%s\n" % line for line in self.lines), "\t}\n"])
 
@@ -105,9 +59,6 @@ class LiveTable(t.NamedTuple):
 
     blocks: t.Mapping[Key, Block]
     declaration: t.Tuple[str, ...] = ()
-
-    def names(self, kind: str) -> t.List[str]:
-        return [block.name for block in self.blocks.values() if block.kind == kind]
 
     def text(self) -> str:
         """The listing in normal form: no counter values, blocks by kind and name."""
@@ -136,7 +87,8 @@ def parse_listing(text: str) -> LiveTable:
             blocks.append(block)
             continue
         index += 1
-        if line.strip():
+        # Only our own text has comments of this kind; no nft keeps them.
+        if line.strip() and not line.lstrip().startswith("#"):
             declaration.append(line.strip())
     declaration.extend(line.strip() for line in lines[index + 1 :] if line.strip())
     return LiveTable({block.key: block for block in sorted(blocks)}, tuple(declaration))
@@ -162,7 +114,6 @@ def _read_block(lines: t.Sequence[str], index: int) -> t.Tuple[Block, int]:
         values = _COUNTER_VALUES.fullmatch(line) if kind == "counter" else None
         if line == "\t}" or (values is not None and values.group(1)):
             return Block(kind, name, tuple(kept)), end + 1
-        # Only our own text has comments of this kind; no nft keeps them.
         if values is None and line.strip() and not line.lstrip().startswith("#"):
             kept.append(line.strip())
     raise ListingError("the listing of the table ends inside the %s %s" % (kind, name))

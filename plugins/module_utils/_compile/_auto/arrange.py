@@ -15,7 +15,7 @@ import typing as t
 
 from . import costs
 from .groups import Candidate, Grouping, Kind, Scope, find_grouping
-from .guards import arranged_items, guarded, split
+from .guards import Split, arranged_items, guarded, size_of_guards, split
 from .items import (
     ADDRESSES,
     DESTINATION,
@@ -33,7 +33,7 @@ from .items import (
     within_protocols,
 )
 from .overlap import Overlaps, count_bits
-from .plan import Branch, Dispatch, Element, Node, Rule, Step, Visit
+from .plan import Branch, Dispatch, Element, Node, Rule, Step, height, ways
 from .spread import CELL_ITEMS, cut, narrow_positions
 
 #: Lists up to this long are never looked up: the rules themselves are as fast, and easier to read.
@@ -43,8 +43,17 @@ _SMALL = 48
 #: A lookup must save this much, in nanoseconds, and this share of the cost.
 _LEAST_GAIN = 40.0
 _LEAST_SHARE = 0.15
-#: Jumps that may be under way at the same time; the kernel allows 16 in all (NFT_JUMP_STACK_SIZE).
-_DEEPEST = 12
+#: Chains that may follow each other, from the chain of the direction on. The kernel refuses 16 from the base
+#: chain on (NFT_JUMP_STACK_SIZE).
+_HIGHEST = 13
+#: What a plan may take of its budget.
+_OVERSPENT = 1.03
+_LIMIT_REACHED = "the limit of rules and elements is reached"
+#: Before a transaction the kernel goes all ways from the base chains, and visits a chain once for each.
+_MOST_WAYS = 20_000_000
+#: How deep lists may be arranged within arrangements, and on how many arrangements guards may rest; where that
+#: makes too many chains in a row or too many ways, less.
+_ATTEMPTS = ((12, 4), (6, 2), (5, 1), (4, 0), (2, 0), (1, 0))
 #: A list longer than this is not compared item by item: the overlaps would take too much memory.
 MOST_ITEMS = 24000
 _SAMPLE = 64
@@ -52,8 +61,8 @@ _SAMPLE = 64
 _FEW_APART = 8
 #: Where cells are possible, no map is larger: a changed element takes a new map.
 _LARGEST_MAP = 2 * CELL_ITEMS
-#: Arrangements of guards for one split.
-_MOST_PLACES = 4
+#: Lists within lists have guards that are asked one by one: the chains would follow each other too deep.
+_DEEPEST_GUARDS = 1
 #: Steps and elements that an item takes in all, about; and the share of what is left that guards may take.
 _SIZE_OF_ITEM = 2
 _SHARE_FOR_GUARDS = 0.15
@@ -65,22 +74,44 @@ class Spread(t.NamedTuple):
     """A proposal to cut by the addresses of one side."""
 
     dimension: int
-    first: t.Tuple[int, ...]
+    found: Split
     cost: float
 
 
-class Arranger:
-    """Makes the plan of one direction.
+def arrange_all(items: t.Sequence[Item], budget: int) -> t.Tuple[Node, t.Tuple[str, ...]]:
+    """The plan of one direction.
 
     Args:
         budget: How many steps and elements the plan may have in all.
 
+    Returns:
+        The plan, and what was left one by one although a lookup would have been faster, and why.
+    """
+    why = ""
+    for deepest, most_places in _ATTEMPTS:
+        arranger = Arranger(budget, deepest, most_places)
+        node = arranger.arrange_all(items)
+        if budget - arranger.left > budget * _OVERSPENT:
+            why = _LIMIT_REACHED
+        elif height(node) > _HIGHEST or ways(node) > _MOST_WAYS:
+            why = "the chains would follow each other too deep"
+        else:
+            return node, tuple(arranger.notes)
+    return Node([Rule(item) for item in items]), (why,)
+
+
+class Arranger:
+    """Makes the nodes of one direction.
+
     Attributes:
+        left: What is left of the budget; less than nothing where the last lists took more than was foreseen.
         notes: What was left one by one although a lookup would have been faster, and why.
     """
 
-    def __init__(self, budget: int) -> None:
-        self._left = budget
+    def __init__(self, budget: int, deepest: int, most_places: int) -> None:
+        self._deepest = deepest
+        self._most_places = most_places
+        self.left = budget
         self._numbered = 0
         self.notes: t.List[str] = []
 
@@ -103,40 +134,41 @@ class Arranger:
             return self.arrange(items, Scope())
         with_ports = [found for found in (within_protocols(item, PORTED) for item in items) if found is not None]
         without = [found for found in (within_protocols(item, PORTLESS) for item in items) if found is not None]
-        whole = self._left
-        self._left = whole * len(with_ports) // (len(with_ports) + len(without))
-        kept = whole - self._left
+        whole = self.left
+        self.left = whole * len(with_ports) // (len(with_ports) + len(without))
+        kept = whole - self.left
         node = Node([Branch(PORTED, self.arrange(with_ports, Scope(has_ports=True), 1))])
-        self._left += kept
+        self.left += kept
         node.steps.extend(self.arrange(without, Scope()).steps)
         return node
 
     def _next(self, items: t.List[Item], scope: Scope, depth: int) -> t.Tuple[t.List[Step], t.List[Item]]:
         """The steps that come first, and the items that are to follow them."""
         one_by_one: t.List[Step] = [Rule(item) for item in items]
-        if len(items) <= _SHORT or depth >= _DEEPEST:
-            self._left -= len(items)
+        if len(items) <= _SHORT or depth >= self._deepest:
+            self.left -= len(items)
             return one_by_one, []
         if len(items) > MOST_ITEMS:
             self._note("%d boxes are more than are compared with each other" % len(items))
-            self._left -= len(items)
+            self.left -= len(items)
             return one_by_one, []
         overlaps = Overlaps(items)
         plain = costs.linear([costs.rule(item) for item in items], costs.MISSED_SHARE)
         grouping = self._best_grouping(items, overlaps, scope, plain=depth == 0 and len(items) <= _SMALL)
-        spread = self._best_spread(items, overlaps)
+        spread = self._best_spread(items, overlaps, depth)
         if spread is not None and grouping is not None and grouping.elements > _LARGEST_MAP:
-            grouping = None
+            # A changed element takes a new map, so cells are worth some time.
+            grouping = None if spread.cost < 2 * grouping.cost else grouping
         cheapest = min([one.cost for one in (grouping, spread) if one is not None], default=plain)
         if cheapest > plain - max(_LEAST_GAIN, plain * _LEAST_SHARE):
-            self._left -= len(items)
+            self.left -= len(items)
             return one_by_one, []
-        if self._left < 2 * len(items):
-            self._note("the limit of rules and elements is reached")
-            self._left -= len(items)
+        if self.left < 2 * len(items):
+            self._note(_LIMIT_REACHED)
+            self.left -= len(items)
             return one_by_one, []
         if spread is not None and spread.cost == cheapest:
-            return self._spread(items, overlaps, spread, scope, depth)
+            return self._spread(items, spread, scope, depth)
         if grouping is None:
             return one_by_one, []
         return self._group(grouping.make(), scope, depth)
@@ -167,17 +199,17 @@ class Arranger:
         for group in grouping.groups:
             node = self.arrange(group.items, within, depth + 1)
             elements.extend(Element(key, node) for key in group.keys)
-        self._left -= len(elements) + len(grouping.ahead)
+        self.left -= len(elements) + len(grouping.ahead)
         steps: t.List[Step] = [Rule(item) for item in grouping.ahead]
         steps.append(Dispatch(grouping.dimensions, grouping.family, tuple(elements), _purpose(grouping.dimensions)))
         return steps, list(grouping.rest)
 
     # Cells of addresses
 
-    def _best_spread(self, items: t.Sequence[Item], overlaps: Overlaps) -> t.Optional[Spread]:
+    def _best_spread(self, items: t.Sequence[Item], overlaps: Overlaps, depth: int) -> t.Optional[Spread]:
         if len(items) <= CELL_ITEMS:
             return None
-        best: t.Optional[Spread] = None
+        proposed: t.List[t.Tuple[float, float, int, t.List[int]]] = []
         for dimension in ADDRESSES:
             first = narrow_positions(items, dimension)
             if len(first) <= CELL_ITEMS // 2:
@@ -190,23 +222,30 @@ class Arranger:
             cells = max(1, 2 * len(first) // CELL_ITEMS)
             inside = costs.JUMP + costs.guess(min(CELL_ITEMS, len(first))) + guards * costs.RULE
             lookup = costs.interval_lookup(cells)
-            cost = costs.layered(len(items), lookup, len(first), inside)
+            proposed.append((lookup, inside, dimension, first))
+        best: t.Optional[Spread] = None
+        for lookup, inside, dimension, first in proposed:
+            found = split(items, overlaps, first, self._places(len(items), depth))
+            if len(found.first) <= CELL_ITEMS // 10 or size_of_guards(found) * 3 > self.left * 2:
+                continue
+            cost = costs.layered(len(items), lookup, len(found.first), inside)
             if best is None or cost < best.cost:
-                best = Spread(dimension, tuple(first), cost)
+                best = Spread(dimension, found, cost)
         return best
 
     def _spread(
-        self, items: t.List[Item], overlaps: Overlaps, spread: Spread, scope: Scope, depth: int
+        self, items: t.List[Item], spread: Spread, scope: Scope, depth: int
     ) -> t.Tuple[t.List[Step], t.List[Item]]:
-        found = split(items, overlaps, spread.first, self._places(len(items)))
-        chained = arranged_items(found) * _SIZE_OF_ITEM > self._left * _SHARE_FOR_GUARDS
+        found = spread.found
+        chained = arranged_items(found) * _SIZE_OF_ITEM > self.left * _SHARE_FOR_GUARDS
 
-        def arrange_guards(chosen: t.Sequence[Item], before: t.Optional[Node]) -> Node:
+        def arrange_guards(chosen: t.Sequence[Item]) -> Node:
             node = self.arrange(chosen, scope, depth + 1)
             self._numbered += 1
-            return Node([*([Visit(before)] if before is not None else []), *node.steps], self._numbered)
+            return Node(node.steps, self._numbered)
 
         first = guarded(items, found, arrange_guards, chained=chained)
+        self.left -= size_of_guards(found)
         chosen = set(found.first)
         rest = [item for position, item in enumerate(items) if position not in chosen]
         elements: t.Dict[int, t.List[Element]] = {}
@@ -217,14 +256,16 @@ class Arranger:
             elements.setdefault(family, []).append(Element((cell.space,), node))
         steps: t.List[Step] = []
         for family in sorted(elements):
-            self._left -= len(elements[family])
+            self.left -= len(elements[family])
             steps.append(
                 Dispatch((spread.dimension,), family, tuple(elements[family]), _ADDRESS_WORDS[spread.dimension])
             )
         return steps, rest
 
-    def _places(self, count: int) -> int:
-        return min(_MOST_PLACES, max(0, self._left // max(1, _SIZE_OF_ITEM * count)))
+    def _places(self, count: int, depth: int) -> int:
+        if depth > _DEEPEST_GUARDS:
+            return 0
+        return min(self._most_places, max(0, self.left // max(1, _SIZE_OF_ITEM * count)))
 
 
 def _bits(found: t.Sequence[int], count: int) -> int:

@@ -25,12 +25,11 @@ from .plan import Node, Rule, Visit
 #: Guards that are asked for one by one.
 _MOST_INLINE = 5
 #: An item that needs more than this beside an arrangement is moved to the second part.
-_MOST_BESIDE = 8
+_MOST_BESIDE = 5
 _SAMPLE = 160
 _PLACES = 24
 
-#: Arranges guards, to be asked for after those of another arrangement if there is one.
-Arrange = t.Callable[[t.Sequence[Item], t.Optional[Node]], Node]
+Arrange = t.Callable[[t.Sequence[Item]], Node]
 
 
 class Split(t.NamedTuple):
@@ -132,6 +131,17 @@ def _choose_places(many: t.Sequence[int], guards: t.Mapping[int, Bits], most: in
     return tuple(sorted(chosen))
 
 
+def size_of_guards(found: Split) -> int:
+    """How many rules it takes to ask for guards one by one, and to get to those that are arranged."""
+    size = 0
+    for position in found.first:
+        guard = found.guards[position]
+        if guard:
+            place = _place(found.places, position) if count_bits(guard) > _MOST_INLINE else 0
+            size += 1 + count_bits(guard & ~(found.shared & _below(place)))
+    return size
+
+
 def arranged_items(found: Split) -> int:
     """How many items the arrangements for guards hold in all, each on its own."""
     return sum(count_bits(found.shared & _below(place)) for place in found.places)
@@ -141,7 +151,7 @@ def guarded(items: t.Sequence[Item], found: Split, arrange: Arrange, *, chained:
     """The items of the first part, each with the node that goes before it.
 
     Args:
-        chained: An arrangement holds only what the one before it does not, and comes after it. That
+        chained: An arrangement holds only what those before it do not, and is visited after them. That
             takes more lookups, and less room.
     """
     arranged = _arranged(items, found, arrange, chained=chained)
@@ -159,28 +169,29 @@ def guarded(items: t.Sequence[Item], found: Split, arrange: Arrange, *, chained:
         node = nodes.get(key)
         if node is None:
             node = nodes[key] = Node()
-            if place:
-                node.steps.append(Visit(arranged[place]))
+            node.steps.extend(Visit(one) for one in arranged.get(place, ()))
             node.steps.extend(Rule(relative(items[one], item.sets)) for one in positions(beside))
         made.append(item._replace(before=_followed(node, item.before)))
     return made
 
 
-def _arranged(items: t.Sequence[Item], found: Split, arrange: Arrange, *, chained: bool) -> t.Dict[int, Node]:
-    """The arrangement of the guards before each place."""
-    nodes: t.Dict[int, Node] = {}
+def _arranged(
+    items: t.Sequence[Item], found: Split, arrange: Arrange, *, chained: bool
+) -> t.Dict[int, t.Tuple[Node, ...]]:
+    """For each place the arrangements of what comes before it, to be visited in turn."""
+    nodes: t.Dict[int, t.Tuple[Node, ...]] = {}
     used = {
         _place(found.places, position) for position in found.first if count_bits(found.guards[position]) > _MOST_INLINE
     }
     begin = 0
-    before: t.Optional[Node] = None
+    before: t.Tuple[Node, ...] = ()
     for place in found.places:
         if place not in used:
             continue
-        node = arrange([items[one] for one in positions(found.shared & _below(place) & ~_below(begin))], before)
-        nodes[place] = node
+        chosen = [items[one] for one in positions(found.shared & _below(place) & ~_below(begin))]
+        nodes[place] = (*before, arrange(chosen)) if chosen else before
         if chained:
-            begin, before = place, node
+            begin, before = place, nodes[place]
     return nodes
 
 

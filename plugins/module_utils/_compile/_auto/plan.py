@@ -84,3 +84,43 @@ class Node:
         """Whether no packet gets past it."""
         last = self.steps[-1] if self.steps else None
         return isinstance(last, Rule) and last.item.is_certain
+
+
+def height(node: Node, known: t.Optional[t.Dict[int, int]] = None) -> int:
+    """The most chains that follow each other below a node, by jump or goto.
+
+    The kernel counts both when it looks for loops (``nft_chain_validate`` of nf_tables_api.c), and
+    refuses more than 15.
+    """
+    heights: t.Dict[int, int] = {} if known is None else known
+    found = heights.get(id(node))
+    if found is None:
+        found = heights[id(node)] = max((_step_height(step, heights) for step in node.steps), default=0)
+    return found
+
+
+def _step_height(step: Step, heights: t.Dict[int, int]) -> int:
+    if isinstance(step, (Visit, Branch)):
+        return 1 + height(step.node, heights)
+    if isinstance(step, Dispatch):
+        return 1 + max(height(element.node, heights) for element in step.elements)
+    before = step.item.before
+    return 1 + height(before, heights) if isinstance(before, Node) else 0
+
+
+def ways(node: Node, known: t.Optional[t.Dict[int, int]] = None) -> int:
+    """How many ways there are from a node to the chains below it, each chain on each way counted."""
+    counts: t.Dict[int, int] = {} if known is None else known
+    found = counts.get(id(node))
+    if found is None:
+        found = counts[id(node)] = 1 + sum(_step_ways(step, counts) for step in node.steps)
+    return found
+
+
+def _step_ways(step: Step, counts: t.Dict[int, int]) -> int:
+    if isinstance(step, (Visit, Branch)):
+        return ways(step.node, counts)
+    if isinstance(step, Dispatch):
+        return sum(ways(element.node, counts) for element in step.elements)
+    before = step.item.before
+    return 1 + ways(before, counts) if isinstance(before, Node) else 0

@@ -63,21 +63,24 @@ def test_what_the_kernel_says_is_passed_on(network: Host, nft: NftVersion) -> No
 
 
 @pytest.mark.parametrize("nft", nft_parameters())
-def test_the_ruleset_comes_as_json_if_others_have_a_part_in_it(network: Host, nft: NftVersion) -> None:
+def test_a_table_comes_as_json_by_itself(network: Host, nft: NftVersion) -> None:
     program = Nft(nft.argv)
-    assert network.call(program.list_foreign_json) == ""
     network.call(program.load, TABLE)
-    assert network.call(program.list_foreign_json) == ""
-    network.nft("table ip other {\n\tchain c {\n\t}\n}\n")
-    names = [item["table"]["name"] for item in _items(network.call(program.list_foreign_json)) if "table" in item]
-    assert sorted(names) == ["other", "palisade"]
+    network.nft("table ip other {\n\tchain c {\n\t}\n}\ntable inet third {\n}\n")
+    items = json.loads(network.call(program.list_json, "ip", "other"))["nftables"]
+    assert [item["table"]["name"] for item in items if "table" in item] == ["other"]
+    assert [item["chain"]["name"] for item in items if "chain" in item] == ["c"]
 
 
-def _items(text: str) -> t.List[t.Dict[str, t.Any]]:
-    return t.cast("t.List[t.Dict[str, t.Any]]", json.loads(text)["nftables"])
+@pytest.mark.parametrize("name", ["gone", "x; flush ruleset", "x\nflush ruleset", "", "-f", "{"])
+def test_a_table_that_is_gone_or_no_word_has_no_json(network: Host, name: str) -> None:
+    network.nft(TABLE)
+    before = network.run(["nft", "list", "ruleset"]).stdout
+    assert network.call(Nft(["nft"]).list_json, "ip", name) == ""
+    assert network.run(["nft", "list", "ruleset"]).stdout == before
 
 
-def test_an_nft_without_json_has_no_ruleset_as_json(network: Host, tmp_path: pathlib.Path) -> None:
+def test_an_nft_without_json_has_no_tables_as_json(network: Host, tmp_path: pathlib.Path) -> None:
     network.nft("table ip other {\n}\n")
     script = tmp_path / "nft"
     script.write_text(
@@ -87,7 +90,7 @@ def test_an_nft_without_json_has_no_ruleset_as_json(network: Host, tmp_path: pat
         encoding="utf-8",
     )
     script.chmod(0o755)
-    assert network.call(Nft([str(script)]).list_foreign_json) == ""
+    assert network.call(Nft([str(script)]).list_json, "ip", "other") == ""
 
 
 _UNPRIVILEGED = """

@@ -11,82 +11,21 @@ import typing as t
 
 import pytest
 
-from ansible_collections.palisade.nftables.plugins.module_utils._host.holding import read_holding
-from ansible_collections.palisade.nftables.plugins.module_utils._host.nft import Nft
-from ansible_collections.palisade.nftables.plugins.module_utils._host.scratch import Scratch
-from ansible_collections.palisade.nftables.plugins.module_utils._nft.changes import Change, deletion, live_change
+from ansible_collections.palisade.nftables.plugins.module_utils._nft.changes import deletion, live_change
 from ansible_collections.palisade.nftables.plugins.module_utils._nft.held import HeldBlock, HeldTable
 from ansible_collections.palisade.nftables.plugins.module_utils._nft.text import render_load
 from tests.nft_versions import NftVersion, nft_parameters
 from tests.unit.plugins.module_utils.conftest import OFFICE_AND_WEB, table_of
+from tests.unit.plugins.module_utils.live_kernel import COUNTED, Kernel, with_counts
 
 if t.TYPE_CHECKING:
     from ansible_collections.palisade.nftables.plugins.module_utils._compile.table import Table
     from lab.namespaces import Host
 
-_COUNTED = 7
-
-
-class Kernel:
-    """A network namespace and one nft."""
-
-    def __init__(self, network: Host, nft: t.Optional[NftVersion] = None) -> None:
-        self._network = network
-        self._argv = ["nft"] if nft is None else nft.argv
-
-    def load(self, text: str) -> None:
-        self._network.run([*self._argv, "-f", "-"], input=text)
-
-    def read(self) -> t.Optional[HeldTable]:
-        return self._network.call(read_holding).table
-
-    def table(self) -> HeldTable:
-        held = self.read()
-        assert held is not None
-        return held
-
-    def lines(self, chain: str) -> t.List[str]:
-        """The rules of a chain."""
-        text = self._network.run([*self._argv, "-s", "list", "chain", "inet", "palisade", chain]).stdout
-        return text.splitlines()[2:-2]
-
-    def packets(self, counter: str) -> int:
-        text = self._network.run([*self._argv, "list", "counter", "inet", "palisade", counter]).stdout
-        found = re.search(r"packets ([0-9]+)", text)
-        assert found is not None
-        return int(found.group(1))
-
-    def normal(self, table: Table) -> HeldTable:
-        """What the kernel holds right after the table's first load by this nft."""
-        held = Scratch(Nft(self._argv), render_load(table), read_holding).result().table
-        assert held is not None
-        return held
-
-    def change(self, table: Table) -> Change:
-        """Plans as a run does."""
-        held = self.read()
-        normal = self.normal(table)
-        present = {} if held is None else held.blocks
-        differing = {
-            key for key in normal.blocks if key in present and present[key].digest != normal.blocks[key].digest
-        }
-        return live_change(table, held, differing)
-
-    def apply(self, table: Table) -> Change:
-        change = self.change(table)
-        for transaction in change.transactions:
-            self.load(transaction.text)
-        return change
-
 
 @pytest.fixture
 def kernel(network: Host) -> Kernel:
     return Kernel(network)
-
-
-def with_counts(table: Table) -> str:
-    """The first load of a table whose counters have counted."""
-    return re.sub(r"(\tcounter \S+ \{\n)", r"\1\t\tpackets %d bytes 100\n" % _COUNTED, render_load(table))
 
 
 def changed(**variables: t.Any) -> Table:
@@ -133,7 +72,7 @@ def test_sets_are_loaded_before_any_rule_uses_them(kernel: Kernel, table: Table)
     kernel.load(inert.text)
     loaded = kernel.table()
     assert loaded.names("set") == sorted(named.name for named in table.sets)
-    assert sum(loaded.blocks["chain", name].size for name in loaded.names("chain")) == 0
+    assert not any(loaded.blocks["chain", chain.name].size for chain in table.chains if not chain.constant)
     assert "elements" not in switch.text
 
 
@@ -160,7 +99,7 @@ def test_counters_keep_their_values(network: Host, table: Table, nft: NftVersion
     kernel = Kernel(network, nft)
     kernel.load(with_counts(table))
     kernel.apply(changed(**VARIANTS[variant]))
-    assert {name: kernel.packets(name) for name in table.counters} == dict.fromkeys(table.counters, _COUNTED)
+    assert {name: kernel.packets(name) for name in table.counters} == dict.fromkeys(table.counters, COUNTED)
 
 
 @pytest.mark.parametrize("nft", nft_parameters())
@@ -244,7 +183,7 @@ def test_a_set_edited_by_hand_is_repaired_while_a_twin_stands_in(
             assert [line.replace("@%s " % used, "@%s " % name) for line in kernel.lines("ingress")] == wanted
             assert any("@%s " % used in line for line in kernel.lines("ingress"))
     assert kernel.read() == normal
-    assert {counter: kernel.packets(counter) for counter in table.counters} == dict.fromkeys(table.counters, _COUNTED)
+    assert {counter: kernel.packets(counter) for counter in table.counters} == dict.fromkeys(table.counters, COUNTED)
 
 
 @pytest.mark.parametrize(

@@ -10,11 +10,8 @@ import typing as t
 
 import pytest
 
-from ansible_collections.palisade.nftables.plugins.module_utils._nft.live import (
-    BaseChain,
-    ListingError,
-    parse_listing,
-)
+from ansible_collections.palisade.nftables.plugins.module_utils._nft.live import ListingError, LiveTable, parse_listing
+from ansible_collections.palisade.nftables.plugins.module_utils._nft.parts import keys_of
 from ansible_collections.palisade.nftables.plugins.module_utils._nft.text import render_load
 from tests.nft_versions import NftVersion, nft_parameters
 
@@ -68,23 +65,11 @@ def test_reads_every_kind_of_block() -> None:
         ("chain", "ingress"),
     }
     assert live.declaration == ()
-    assert live.names("chain") == ["ingress", "input", "managed_by_palisade"]
-
-
-def test_tells_declarations_from_rules() -> None:
-    blocks = parse_listing(LISTING).blocks
-    base = blocks["chain", "input"]
-    assert base.base_chain == BaseChain("filter", "input", "filter")
-    assert base.rule_count == 2
-    regular = blocks["chain", "ingress"]
-    assert regular.base_chain is None
-    assert regular.declaration == ('comment "by hand"',)
-    assert regular.rule_count == 1
-
-
-def test_counts_elements_whatever_their_comments_say() -> None:
-    assert parse_listing(LISTING).blocks["set", "ports_1"].element_count == 3
-    assert parse_listing(LISTING).blocks["counter", "policy/web/0"].element_count == 0
+    assert list(live.blocks) == sorted(live.blocks)
+    assert live.blocks["chain", "ingress"].lines == (
+        'comment "by hand"',
+        "tcp dport @ports_1 counter packets 5 bytes 6 accept",
+    )
 
 
 def test_values_of_counters_make_no_difference() -> None:
@@ -117,6 +102,11 @@ def test_what_is_said_of_the_table_itself_is_kept() -> None:
     assert parse_listing(dormant).declaration == ("flags dormant", 'comment "x"')
 
 
+def test_our_own_words_of_explanation_are_no_part_of_the_table() -> None:
+    explained = LISTING.replace("\tchain input {\n", "\t# Where packets come in\n\tchain input {\n\t\t# First\n")
+    assert parse_listing(explained) == parse_listing(LISTING)
+
+
 @pytest.mark.parametrize("comment", ["x\n\t}\n}\n", "x\n}\n", "x\n\tchain y {\n\t}\n", "x\n\t}\n\n\tchain ingress {\n"])
 def test_line_breaks_in_a_comment_hide_nothing(comment: str) -> None:
     rule = '\t\ttcp dport 23 accept comment "%s"\n' % comment
@@ -133,12 +123,20 @@ def test_anything_else_is_refused(text: str) -> None:
 def test_a_loaded_table_is_read_back(network: Host, table: Table, nft: NftVersion) -> None:
     network.run([*nft.argv, "-f", "-"], input=render_load(table))
     live = parse_listing(network.run([*nft.argv, "-s", "list", "table", "inet", "palisade"]).stdout)
-    assert live.names("set") == sorted(named.name for named in table.sets)
-    assert live.names("counter") == sorted(table.counters)
-    assert {name: live.blocks["chain", name].rule_count for name in live.names("chain")} == {
-        chain.name: len(chain.rules) for chain in table.chains
-    }
-    assert {name: live.blocks["set", name].element_count for name in live.names("set")} == {
-        named.name: len(named.members.intervals) for named in table.sets
+    assert set(live.blocks) == keys_of(table)
+    assert {chain.name: len(chain.rules) for chain in table.chains} == {
+        chain.name: len(live.blocks["chain", chain.name].lines) - bool(chain.hook) for chain in table.chains
     }
     assert parse_listing(live.text()) == live
+
+
+@pytest.mark.parametrize("nft", nft_parameters())
+def test_the_normal_form_loads_as_what_it_shows(network: Host, table: Table, nft: NftVersion) -> None:
+    def listed() -> LiveTable:
+        return parse_listing(network.run([*nft.argv, "-s", "list", "table", "inet", "palisade"]).stdout)
+
+    network.run([*nft.argv, "-f", "-"], input=render_load(table))
+    live = listed()
+    network.run([*nft.argv, "delete", "table", "inet", "palisade"])
+    network.run([*nft.argv, "-f", "-"], input=live.text())
+    assert listed() == live
