@@ -7,6 +7,9 @@
 - :mod:`.namespaces`: hosts (namespaces with their own network, mounts, processes and host name), links, segments.
 - :mod:`.reexec`: the same without root, in a user namespace.
 - :mod:`.packets`, :mod:`.verdicts`: the kernel's verdict about each of many packets, under a given ruleset.
+- :mod:`.ring`: what a ruleset costs a packet, to some ten nanoseconds.
+- :mod:`.classbench`: rule sets of ClassBench as policies, and packets for them.
+- :mod:`.emulator`: whole machines with other kernels.
 - :mod:`.flood`: packets at the highest rate across live changes, and what was lost or let through.
 - :mod:`.connections`: real connections between hosts, and who reaches whom.
 """
