@@ -18,9 +18,9 @@ import struct
 import subprocess
 import sys
 import time
-import types
 import typing as t
 
+from .closing import Closing
 from .namespaces import Host, LabError
 
 CONNECTED, ANSWERED, REFUSED, FILTERED = "connected", "answered", "refused", "filtered"
@@ -42,7 +42,7 @@ _IP_RECVERR, _IPV6_RECVERR = 11, 25  # linux/in.h, linux/in6.h
 _QUESTION = b"palisade"
 
 
-class Server:
+class Server(Closing):
     """A process inside a host that answers on ports, over IPv4 and IPv6. A context manager.
 
     TCP connections and UDP packets get back what they send.
@@ -65,17 +65,6 @@ class Server:
         """Ends the server and its connections."""
         self._process.kill()
         self._process.communicate()
-
-    def __enter__(self) -> Server:
-        return self
-
-    def __exit__(
-        self,
-        kind: t.Optional[t.Type[BaseException]],
-        problem: t.Optional[BaseException],
-        trace: t.Optional[types.TracebackType],
-    ) -> None:
-        self.close()
 
 
 @dataclasses.dataclass(frozen=True)

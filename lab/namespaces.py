@@ -21,9 +21,9 @@ import signal
 import socket
 import subprocess
 import sys
-import types
 import typing as t
 
+from .closing import Closing
 from .reexec import in_user_namespace
 
 _HOLDER = pathlib.Path(__file__).with_name("holder.py")
@@ -321,7 +321,7 @@ class Segment:
         host.add_addresses(interface, addresses)
 
 
-class Lab:
+class Lab(Closing):
     """Hosts and what connects them. A context manager: leaving it removes everything.
 
     What started inside a host is killed with it. A lab whose own process is killed goes as well.
@@ -331,17 +331,6 @@ class Lab:
         self.hosts: t.Dict[str, Host] = {}
         self._switches: t.List[Host] = []
         self._closed = False
-
-    def __enter__(self) -> Lab:
-        return self
-
-    def __exit__(
-        self,
-        kind: t.Optional[t.Type[BaseException]],
-        problem: t.Optional[BaseException],
-        trace: t.Optional[types.TracebackType],
-    ) -> None:
-        self.close()
 
     def host(self, name: str, private: t.Optional[t.Mapping[str, str]] = None) -> Host:
         """Makes a host.

@@ -23,10 +23,10 @@ import re
 import socket
 import struct
 import time
-import types
 import typing as t
 
 from . import frames, netlink, nftables, packets
+from .closing import Closing
 from .namespaces import Host, Lab, LabError
 from .netlink import Netlink
 from .packets import LabPacket
@@ -73,7 +73,7 @@ _ATTEMPTS = 5
 _LATE_SECONDS = 0.5
 
 
-class Ring:
+class Ring(Closing):
     """Frames in a ring of the kernel's, sent in turn. Made by :meth:`RingLab.ring`. A context manager.
 
     Attributes:
@@ -109,17 +109,6 @@ class Ring:
             start = position * self._slot
             self._memory[start + _FRAME_OFFSET : start + _FRAME_OFFSET + len(frame)] = frame
             _LENGTH.pack_into(self._memory, start + _LENGTH_OFFSET, len(frame))
-
-    def __enter__(self) -> Ring:
-        return self
-
-    def __exit__(
-        self,
-        kind: t.Optional[t.Type[BaseException]],
-        problem: t.Optional[BaseException],
-        trace: t.Optional[types.TracebackType],
-    ) -> None:
-        self.close()
 
     def close(self) -> None:
         """Gives the ring back."""
@@ -170,7 +159,7 @@ class _Counted(t.NamedTuple):
     accepted: int
 
 
-class RingLab:
+class RingLab(Closing):
     """A host that new flows arrive at, and rulesets that take turns on it. A context manager.
 
     Every packet belongs to a flow of its own that connection tracking sees as new, each time it is sent:
@@ -189,17 +178,6 @@ class RingLab:
         except BaseException:
             self.close()
             raise
-
-    def __enter__(self) -> RingLab:
-        return self
-
-    def __exit__(
-        self,
-        kind: t.Optional[t.Type[BaseException]],
-        problem: t.Optional[BaseException],
-        trace: t.Optional[types.TracebackType],
-    ) -> None:
-        self.close()
 
     def close(self) -> None:
         """Removes the host and everything that belongs to it."""

@@ -27,10 +27,10 @@ import os
 import pathlib
 import socket
 import struct
-import types
 import typing as t
 
 from . import chains, conntrack, frames, nftables, packets
+from .closing import Closing
 from .namespaces import Lab, LabError
 from .netlink import Netlink
 from .packets import LabPacket
@@ -82,7 +82,7 @@ class _Sent(t.NamedTuple):
     octets: bytes
 
 
-class VerdictLab:
+class VerdictLab(Closing):
     """A host for one ruleset under test. A context manager.
 
     Args:
@@ -104,17 +104,6 @@ class VerdictLab:
         except BaseException:
             self.close()
             raise
-
-    def __enter__(self) -> VerdictLab:
-        return self
-
-    def __exit__(
-        self,
-        kind: t.Optional[t.Type[BaseException]],
-        problem: t.Optional[BaseException],
-        trace: t.Optional[types.TracebackType],
-    ) -> None:
-        self.close()
 
     def close(self) -> None:
         """Removes the host and everything that belongs to it."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import signal
 import sys
 import typing as t
 
@@ -38,6 +39,8 @@ def main(arguments: t.Sequence[str]) -> int:
     if reason is not None or isinstance(found, str):
         print("emulator: %s" % reason, file=sys.stderr)
         return 77
+    # A polite end removes the machine's files, too.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     try:
         if options.probe:
             print(machine.best_acceleration(found))

@@ -37,6 +37,9 @@ _BOOT_SECONDS = 120.0
 #: Longest that hardware help may take to prove itself; where it works that is about two seconds.
 _PROBE_SECONDS = 30.0
 
+#: Of the console, in an error: a kernel that stops says why above two dozen lines of addresses.
+_LAST_LINES = 50
+
 #: TAINT_WARN of the kernel's panic.h: it has printed a warning about itself.
 _TAINT_WARNING = 1 << 9
 
@@ -218,7 +221,8 @@ def _outcome(work: pathlib.Path, output: str) -> Outcome:
     except ValueError:
         shown = (read("problems") + console).strip() or "the kernel printed nothing"
         raise MachineError(
-            "the machine ended without a word about the command; last seen:\n%s" % "\n".join(shown.splitlines()[-20:])
+            "the machine ended without a word about the command; last seen:\n%s"
+            % "\n".join(shown.splitlines()[-_LAST_LINES:])
         ) from None
     return Outcome(
         status=report["status"],

@@ -36,6 +36,9 @@ class Steps:
     def times(self, factor: float) -> Steps:
         return Steps(self.lookups * factor, self.rules * factor)
 
+    def less(self, other: Steps) -> Steps:
+        return Steps(self.lookups - other.lookups, self.rules - other.rules)
+
     @property
     def length(self) -> float:
         return self.lookups * _RULES_OF_A_LOOKUP + self.rules
@@ -114,6 +117,8 @@ class _Walk:
         ends = 0
         for rule in rules:
             own = self._own(rule)
+            # Packets of other protocols are compared and go on.
+            looked = Steps(own.lookups) if rule.matches else Steps()
             missed += own
             longest += own
             back = Steps()
@@ -128,6 +133,7 @@ class _Walk:
                         # What decides in there decides for others; this packet goes through it.
                         missed += way.missed
             longest += back
+            missed = missed.less(looked)
         return _Way(total, ends, missed, longest, max(worst, longest, key=_length))
 
     @staticmethod

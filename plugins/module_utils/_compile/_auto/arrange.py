@@ -113,6 +113,7 @@ class Arranger:
         self._most_places = most_places
         self.left = budget
         self._numbered = 0
+        self._is_small = False
         self.notes: t.List[str] = []
 
     def arrange(self, items: t.Sequence[Item], scope: Scope, depth: int = 0) -> Node:
@@ -129,6 +130,7 @@ class Arranger:
         """The node for all packets: those whose protocol has ports are told apart from the others first, if many
         items are about both, because a lookup of ports finds nothing for a packet without ports.
         """
+        self._is_small = len(items) <= _SMALL
         apart = [item for item in items if not has_ports(item)]
         if len(apart) <= _FEW_APART or len(apart) == len(items):
             return self.arrange(items, Scope())
@@ -154,7 +156,7 @@ class Arranger:
             return one_by_one, []
         overlaps = Overlaps(items)
         plain = costs.linear([costs.rule(item) for item in items], costs.MISSED_SHARE)
-        grouping = self._best_grouping(items, overlaps, scope, plain=depth == 0 and len(items) <= _SMALL)
+        grouping = self._best_grouping(items, overlaps, scope, plain=self._is_small)
         spread = self._best_spread(items, overlaps, depth)
         if spread is not None and grouping is not None and grouping.elements > _LARGEST_MAP:
             # A changed element takes a new map, so cells are worth some time.

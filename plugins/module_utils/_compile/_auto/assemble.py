@@ -44,7 +44,7 @@ from .items import (
     Item,
     family_of,
 )
-from .plan import Branch, Dispatch, Node, Rule, Step, Visit
+from .plan import Branch, Dispatch, Element, Node, Rule, Step, Visit
 
 _FIELDS: t.Mapping[int, t.Mapping[int, Field]] = {
     4: {SOURCE: Field.SOURCE4, DESTINATION: Field.DESTINATION4},
@@ -55,6 +55,8 @@ _COMMON_FIELDS: t.Mapping[int, Field] = {
     SOURCE_PORT: Field.SOURCE_PORT,
     DESTINATION_PORT: Field.DESTINATION_PORT,
 }
+#: Behind all protocols.
+_ANY_PROTOCOL = 256
 _DIRECT = {Action.ACCEPT: VerdictKind.ACCEPT, Action.DROP: VerdictKind.DROP}
 _NO_LABEL = re.compile(r"[^A-Za-z0-9]+", re.ASCII)
 _LONGEST_LABEL = 40
@@ -91,8 +93,10 @@ class Assembler:
             match = Match(Field.PROTOCOL, IntervalSet(step.protocols))
             yield TableRule((match,), (Verdict(VerdictKind.JUMP, self._chain(step.node)),))
         else:
-            made = self._map(step)
-            yield TableRule((), (Lookup(made.fields, made.name),))
+            for protocol, part in by_protocol(step):
+                matches = () if protocol is None else (Match(Field.PROTOCOL, IntervalSet.single(protocol)),)
+                made = self._map(part)
+                yield TableRule(matches, (Lookup(made.fields, made.name),))
 
     def _item(self, item: Item) -> t.Iterator[TableRule]:
         before = item.before
@@ -168,6 +172,30 @@ class Assembler:
             return Verdict(VerdictKind.GOTO, self._rule_chain(only.item)), comment
         kind = VerdictKind.GOTO if node.decides else VerdictKind.JUMP
         return Verdict(kind, self._chain(node)), comment
+
+
+def by_protocol(step: Dispatch) -> t.List[t.Tuple[t.Optional[int], Dispatch]]:
+    """The lookups of a step, each for one protocol, and for any (None) at last.
+
+    nft before 1.1 turns the octets of a protocol in the key of an interval map, and kernels from 6.12.117 on
+    refuse that ("Operation not supported"). The boxes of a step are disjoint, so what one lookup does not
+    find another may.
+    """
+    if PROTOCOL not in step.dimensions or all(low == high for one in step.elements for low, high in one.key):
+        return [(None, step)]
+    at = step.dimensions.index(PROTOCOL)
+    rest = (*step.dimensions[:at], *step.dimensions[at + 1 :])
+    parts: t.Dict[int, t.List[Element]] = {}
+    for element in step.elements:
+        low, high = element.key[at]
+        key = (*element.key[:at], *element.key[at + 1 :])
+        numbers = [_ANY_PROTOCOL] if (low, high) == (0, 255) else range(low, high + 1)
+        for number in numbers:
+            parts.setdefault(number, []).append(Element(key, element.node))
+    return [
+        (None if number == _ANY_PROTOCOL else number, Dispatch(rest, step.family, tuple(parts[number]), step.purpose))
+        for number in sorted(parts)
+    ]
 
 
 def _offset(dimension: int, family: t.Optional[int]) -> int:

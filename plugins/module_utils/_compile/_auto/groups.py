@@ -17,7 +17,18 @@ import typing as t
 
 from ..._core.intervals import Interval
 from . import costs
-from .items import ADDRESSES, DIMENSIONS, FAMILY_SPACE, PORTS, Intervals, Item, has_ports, item_family, relative
+from .items import (
+    ADDRESSES,
+    DIMENSIONS,
+    FAMILY_SPACE,
+    PORTS,
+    PROTOCOL,
+    Intervals,
+    Item,
+    has_ports,
+    item_family,
+    relative,
+)
 from .overlap import Bits, Overlaps, count_bits, positions
 
 #: Keys that one item may take.
@@ -192,6 +203,9 @@ def _boxes(
             continue
         if by_ports and not scope.has_ports and not has_ports(item):
             # Packets that are too short for ports would not be found.
+            continue
+        if sets[PROTOCOL] is not None and PROTOCOL in dimensions and _exact_keys((sets[PROTOCOL],)) == 0:
+            # An element of an interval map is about one protocol or any; see :func:`.assemble.by_protocol`.
             continue
         keys = _exact_keys(box) if kind.exact else _keys(box)
         if not 0 < keys <= _MOST_KEYS or (not required and box.count(None) == len(box)):

@@ -32,20 +32,23 @@ from ansible_collections.palisade.nftables.plugins.module_utils._policy.model im
 
 TCP, UDP, GRE = 6, 17, 47
 
-#: Ports are numbers in packets of every protocol: a lookup would read something there.
 _ADDRESSES = 6
 _PORTS = 4
 _PROTOCOLS = (TCP, UDP, GRE)
 
 
 class Numbers(t.NamedTuple):
-    """A packet as the optimiser sees it: the five numbers, addresses in the space of both families."""
+    """A packet as the optimiser sees it: the five numbers, addresses in the space of both families.
+
+    Packets of protocols without ports have numbers where ports would be, because a lookup reads something
+    there, or None, because it cannot where the packet ends before.
+    """
 
     source: int
     destination: int
     protocol: int
-    source_port: int
-    destination_port: int
+    source_port: t.Optional[int]
+    destination_port: t.Optional[int]
     state: State = State.NEW
 
 
@@ -128,16 +131,15 @@ def random_items(rng: random.Random, count: int, *, counted: bool = True, specia
 
 @functools.cache
 def _packets() -> t.Tuple[Numbers, ...]:
+    numbers: t.List[t.Tuple[int, t.Optional[int], t.Optional[int]]] = [
+        *itertools.product(_PROTOCOLS, range(_PORTS), range(_PORTS)),
+        *[(GRE, None, None)] * (_PORTS * _PORTS),
+    ]
     return tuple(
         Numbers(source + offset, destination + offset, protocol, source_port, destination_port, state)
         for offset in (0, IPV6_OFFSET)
-        for source, destination, protocol, source_port, destination_port, state in itertools.product(
-            range(_ADDRESSES),
-            range(_ADDRESSES),
-            _PROTOCOLS,
-            range(_PORTS),
-            range(_PORTS),
-            (State.NEW, State.ESTABLISHED),
+        for source, destination, (protocol, source_port, destination_port), state in itertools.product(
+            range(_ADDRESSES), range(_ADDRESSES), numbers, (State.NEW, State.ESTABLISHED)
         )
     )
 
@@ -147,8 +149,8 @@ def some_packets(rng: random.Random, count: int) -> t.List[Numbers]:
     return rng.sample(_packets(), count)
 
 
-def _within(intervals: t.Optional[Intervals], value: int) -> bool:
-    return intervals is None or any(low <= value <= high for low, high in intervals)
+def _within(intervals: t.Optional[Intervals], value: t.Optional[int]) -> bool:
+    return intervals is None or (value is not None and any(low <= value <= high for low, high in intervals))
 
 
 def holds(item: Item, packet: Numbers) -> bool:
@@ -189,8 +191,8 @@ def walk(node: Node, packet: Numbers) -> t.Optional[LoweredRule]:
 
 
 def _held(key: t.Tuple[Interval, ...], dispatch: Dispatch, packet: Numbers) -> bool:
-    numbers = packet[:5]
-    return all(low <= numbers[dimension] <= high for (low, high), dimension in zip(key, dispatch.dimensions))
+    numbers: t.Tuple[t.Optional[int], ...] = packet[:5]
+    return all(_within((part,), numbers[dimension]) for part, dimension in zip(key, dispatch.dimensions))
 
 
 def nodes_of(node: Node) -> t.Iterator[Node]:

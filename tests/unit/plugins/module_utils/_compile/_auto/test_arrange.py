@@ -22,7 +22,14 @@ from ansible_collections.palisade.nftables.plugins.module_utils._compile._auto.a
     Arranger,
     arrange_all,
 )
-from ansible_collections.palisade.nftables.plugins.module_utils._compile._auto.items import PORTED, Item
+from ansible_collections.palisade.nftables.plugins.module_utils._compile._auto.groups import Group, Grouping, Scope
+from ansible_collections.palisade.nftables.plugins.module_utils._compile._auto.items import (
+    DESTINATION_PORT,
+    PORTED,
+    PROTOCOL,
+    SOURCE,
+    Item,
+)
 from ansible_collections.palisade.nftables.plugins.module_utils._compile._auto.plan import (
     Branch,
     Dispatch,
@@ -185,6 +192,41 @@ def test_packets_without_ports_are_told_apart_where_many_items_are_about_both() 
     assert branch.protocols == PORTED
     for packet in some_packets(random.Random(1), 400):
         assert walk(node, packet) is first_match(items, packet)
+
+
+def test_behind_a_lookup_of_addresses_packets_may_still_have_no_ports() -> None:
+    boxes = []
+    for number in range(6):
+        for source in range(24):
+            with_ports = box((source, source), (number, number), TCP, (1, 9), (source % 5, source % 5))
+            # So few without ports that those are not told apart first.
+            boxes.append(with_ports if source else box((source, source), (number, number), GRE))
+    items = items_of(*boxes, actions=_ACTIONS)
+    node, _notes = _plan(items)
+    for number in range(6):
+        for source in range(24):
+            for packet in (
+                Numbers(source, number, TCP, 5, source % 5),
+                Numbers(source, number, GRE, None, None),
+                Numbers(source, number, GRE, 70000, 70000),
+            ):
+                assert walk(node, packet) is first_match(items, packet), packet
+
+
+@pytest.mark.parametrize("known", [Scope(), Scope(has_ports=True), Scope(family=6)])
+def test_what_a_lookup_tells_is_what_it_asks_for(monkeypatch: pytest.MonkeyPatch, known: Scope) -> None:
+    told: t.List[Scope] = []
+
+    def arranged(_self: Arranger, _items: t.Sequence[Item], scope: Scope, _depth: int) -> Node:
+        told.append(scope)
+        return Node()
+
+    monkeypatch.setattr(Arranger, "arrange", arranged)
+    arranger = Arranger(_PLENTY, 12, 4)
+    for dimension, family, ported in ((SOURCE, 4, False), (PROTOCOL, None, False), (DESTINATION_PORT, None, True)):
+        groups_of = (Group((((0, 0),),), ()), Group((((1, 1),),), ()))
+        arranger._group(Grouping((), (dimension,), family, groups_of, ()), known, 0)
+        assert told.pop() == told.pop() == Scope(family or known.family, known.has_ports or ported)
 
 
 def _between(count: int) -> t.List[Item]:

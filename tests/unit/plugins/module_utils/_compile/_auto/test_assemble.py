@@ -156,6 +156,17 @@ def test_what_is_rejected_is_answered_by_its_protocol() -> None:
             assert (TCP in match.value) == (kind is VerdictKind.RESET)
 
 
+def test_a_rejected_rule_of_several_protocols_has_a_chain_for_each() -> None:
+    assembler, _sets = _new()
+    boxes = [box(protocol=protocol, destination_port=(53, 53)) for protocol in (TCP, UDP)]
+    items = [item._replace(sets=_ANY) for item in make_items([lowered(0, *boxes, action=Action.REJECT)])]
+    named = _lookup(assembler, *[(number, Node([Rule(item)])) for number, item in zip((TCP, UDP), items)])
+    verdicts = [
+        [rule.statements[-1] for rule in _rules(assembler, element.verdict.chain)] for element in named.elements
+    ]
+    assert verdicts == [[Verdict(VerdictKind.RESET)], [Verdict(VerdictKind.REJECT)]]
+
+
 def test_an_element_comes_back_only_from_a_node_that_may_not_decide() -> None:
     assembler, _sets = _new()
     (narrow,) = items_of(box((5, 5)))
