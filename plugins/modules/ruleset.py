@@ -203,7 +203,7 @@ cost:
   description:
     - What a packet meets in the ruleset. For each restricted direction the lookups and the rules on its way, on average
       over all places where rules decide and at worst, and the rules it would meet with C(firewall_layout=ordered).
-    - RV(cost.size) counts what is loaded; a range or prefix is one element.
+    - C(size) counts what is loaded; a range or prefix is one element.
   returned: success
   type: dict
   sample:

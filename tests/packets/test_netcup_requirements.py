@@ -14,6 +14,7 @@ import typing as t
 
 import pytest
 
+from ansible_collections.palisade.nftables.plugins.module_utils._policy.model import Layout
 from ansible_collections.palisade.nftables.plugins.module_utils._policy.parse import parse_firewall
 
 from .conftest import Check
@@ -165,7 +166,7 @@ def test_r21_outgoing_mail_is_blocked_by_default(check: Check) -> None:
 
 
 def test_r22_default_rules_can_be_seen() -> None:
-    text = text_of(program_of({"firewall_profile": "netcup"}))
+    text = text_of(program_of({"firewall_profile": "netcup"}), Layout.ORDERED)
     assert [text.count('comment "mail-block[%d]"' % index) for index in range(3)] == [1, 1, 1]
 
 
@@ -208,7 +209,7 @@ def test_r29_restoring_defaults_leaves_own_policies_alone() -> None:
     own = netcup(tcp_in(22), tcp_out(443))
     restored = {**own, "firewall_default_policies": None}
     lines = [
-        [line for line in text_of(program_of(variables)).splitlines() if 'comment "web[' in line]
+        [line for line in text_of(program_of(variables), Layout.ORDERED).splitlines() if 'comment "web[' in line]
         for variables in (own, restored)
     ]
     assert lines[0] == lines[1]

@@ -14,7 +14,12 @@ from ansible_collections.palisade.nftables.plugins.module_utils._core.errors imp
 from ansible_collections.palisade.nftables.plugins.module_utils._nft.text import render_load
 from ansible_collections.palisade.nftables.plugins.module_utils._policy.evaluate import Decision, evaluate
 from ansible_collections.palisade.nftables.plugins.module_utils._policy.hostfacts import hostfacts_from_plain
-from ansible_collections.palisade.nftables.plugins.module_utils._policy.model import Direction, FlowDirection, State
+from ansible_collections.palisade.nftables.plugins.module_utils._policy.model import (
+    Direction,
+    FlowDirection,
+    Layout,
+    State,
+)
 from ansible_collections.palisade.nftables.plugins.module_utils._policy.packet import Packet
 from ansible_collections.palisade.nftables.plugins.module_utils._policy.parse import parse_firewall
 from ansible_collections.palisade.nftables.plugins.module_utils._policy.program import Program, build_program
@@ -56,9 +61,9 @@ def program_of(
     return build_program(parse_firewall(variables, groups=groups), facts)
 
 
-def text_of(program: Program) -> str:
+def text_of(program: Program, layout: Layout = Layout.AUTO) -> str:
     """What is loaded into the kernel for a program."""
-    return render_load(compile_program(program))
+    return render_load(compile_program(program, layout=layout))
 
 
 def decide(program: Program, packet: Packet) -> Decision:
