@@ -32,7 +32,7 @@ from .items import (
     has_ports,
     within_protocols,
 )
-from .overlap import Overlaps, count_bits
+from .overlap import Overlaps, bits_of, count_bits
 from .plan import Branch, Dispatch, Element, Node, Rule, Step, height, ways
 from .spread import CELL_ITEMS, cut, narrow_positions
 
@@ -216,7 +216,7 @@ class Arranger:
             first = narrow_positions(items, dimension)
             if len(first) <= CELL_ITEMS // 2:
                 continue
-            second = ((1 << len(items)) - 1) & ~_bits(first, len(items))
+            second = ((1 << len(items)) - 1) & ~bits_of(first)
             sample = first[:: max(1, len(first) // _SAMPLE)]
             guards = sum(
                 min(12, count_bits(overlaps.of(position) & second & ((1 << position) - 1))) for position in sample
@@ -268,13 +268,6 @@ class Arranger:
         if depth > _DEEPEST_GUARDS:
             return 0
         return min(self._most_places, max(0, self.left // max(1, _SIZE_OF_ITEM * count)))
-
-
-def _bits(found: t.Sequence[int], count: int) -> int:
-    bits = bytearray(count // 8 + 1)
-    for position in found:
-        bits[position >> 3] |= 1 << (position & 7)
-    return int.from_bytes(bits, "little")
 
 
 def _reachable(items: t.Sequence[Item]) -> t.List[Item]:

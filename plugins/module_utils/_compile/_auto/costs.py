@@ -5,8 +5,9 @@
 # Note that this module util is PRIVATE to the collection and can change without notice.
 """The cost model: what a packet pays for a rule, a lookup, a jump, in nanoseconds.
 
-The constants are medians of ``benchmarks/run constants`` on one machine (x86-64 with AVX2, Linux 6.18);
-the benchmark prints those of the machine at hand beside them. Only their ratios decide a layout, and
+The constants are rounded from measurements with warm caches on one machine (x86-64 with AVX2, Linux 6.18);
+``benchmarks/run constants`` prints those of the machine at hand beside them, also with colder
+caches. Only their ratios decide a layout, and
 those are much alike on other machines. One host's layout must not depend on which machine compiled
 it, so they are not measured at run time.
 

@@ -29,7 +29,7 @@ from .items import (
     item_family,
     relative,
 )
-from .overlap import Bits, Overlaps, count_bits, positions
+from .overlap import Bits, Overlaps, bits_of, count_bits, positions
 
 #: Keys that one item may take.
 _MOST_KEYS = 32
@@ -117,7 +117,7 @@ class Candidate(t.NamedTuple):
     cost: float
 
     def make(self) -> Grouping:
-        grouped = _bits(position for group, _taken in self.picked for position in group)
+        grouped = bits_of(position for group, _taken in self.picked for position in group)
         return Grouping(
             ahead=tuple(self.items[: self.ahead]),
             dimensions=self.dimensions,
@@ -179,13 +179,6 @@ def _keys(box: t.Iterable[t.Optional[Intervals]]) -> int:
     return keys
 
 
-def _bits(group: t.Iterable[int]) -> Bits:
-    found = 0
-    for position in group:
-        found |= 1 << position
-    return found
-
-
 def _boxes(
     items: t.Sequence[Item], kind: Kind, scope: Scope
 ) -> t.Dict[t.Tuple[t.Optional[Intervals], ...], t.List[int]]:
@@ -233,7 +226,7 @@ def _disjoint(
     dimensions: t.Tuple[int, ...],
 ) -> t.Tuple[t.List[t.List[int]], Bits]:
     """Groups whose boxes are disjoint, as many items as a greedy choice finds; in order of their first item."""
-    eligible = _bits(position for group in boxes.values() for position in group)
+    eligible = bits_of(position for group in boxes.values() for position in group)
     ranked = []
     for group in boxes.values():
         others = overlaps.of(group[0], dimensions) & eligible
@@ -244,7 +237,7 @@ def _disjoint(
     for _rank, group, others in ranked:
         if not others & bits:
             chosen.append(group)
-            bits |= _bits(group)
+            bits |= bits_of(group)
     chosen.sort()
     return chosen, bits
 
@@ -281,7 +274,7 @@ def _taken(
     most = max(_MOST_TAKEN, len(group))
     if count_bits(candidates) > _MOST_CONSIDERED:
         return None
-    needed = _bits(group)
+    needed = bits_of(group)
     taken = []
     for position in reversed(positions(candidates)):
         # Overlap in all dimensions, with an item that follows it here: only then their order shows.
@@ -307,7 +300,7 @@ def _order(
 ) -> t.Tuple[t.Tuple[int, ...], float]:
     """The dimensions, those first that leave the fewest elements, and how many all but the last leave in sum."""
     sample = groups[:: max(1, len(groups) // 24)]
-    heads = _bits(group[0] for group in groups)
+    heads = bits_of(group[0] for group in groups)
     remaining = list(dimensions)
     order: t.List[int] = []
     left = [heads] * len(sample)

@@ -19,7 +19,7 @@ import typing as t
 from . import costs
 from .items import Item, relative
 from .merge import differing
-from .overlap import Bits, Overlaps, count_bits, positions
+from .overlap import Bits, Overlaps, bits_of, count_bits, positions
 from .plan import Node, Rule, Visit
 
 #: Guards that are asked for one by one.
@@ -47,7 +47,7 @@ def split(items: t.Sequence[Item], overlaps: Overlaps, first: t.Sequence[int], m
     Args:
         most_places: How many arrangements there may be.
     """
-    second = ((1 << len(items)) - 1) & ~_bits(first)
+    second = ((1 << len(items)) - 1) & ~bits_of(first)
     guards = {position: overlaps.of(position) & second & _below(position) for position in first}
     if any(item.is_uncounted for item in items):
         others = differing(items)
@@ -66,7 +66,7 @@ def split(items: t.Sequence[Item], overlaps: Overlaps, first: t.Sequence[int], m
     ]
     if not moved:
         return Split(tuple(first), guards, places, shared)
-    moved_bits = _bits(moved)
+    moved_bits = bits_of(moved)
     kept = tuple(position for position in first if not moved_bits >> position & 1)
     shared = 0
     for position in kept:
@@ -74,16 +74,6 @@ def split(items: t.Sequence[Item], overlaps: Overlaps, first: t.Sequence[int], m
         if count_bits(guards[position]) > _MOST_INLINE:
             shared |= guards[position]
     return Split(kept, guards, places, shared)
-
-
-def _bits(found: t.Iterable[int]) -> Bits:
-    bits = bytearray()
-    for position in found:
-        index = position >> 3
-        if index >= len(bits):
-            bits.extend(bytes(index + 1 - len(bits)))
-        bits[index] |= 1 << (position & 7)
-    return int.from_bytes(bits, "little")
 
 
 def _below(position: int) -> Bits:

@@ -29,7 +29,7 @@ from .items import (
     Item,
     family_of,
 )
-from .overlap import Bits, Overlaps
+from .overlap import Bits, Overlaps, bits_of
 
 #: In this order: unions of ports read best, and unions of addresses come last.
 _MERGED = (DESTINATION_PORT, SOURCE_PORT, SOURCE, DESTINATION)
@@ -56,12 +56,10 @@ def merge_equals(items: t.Sequence[Item]) -> t.List[Item]:
 
 def differing(items: t.Sequence[Item]) -> t.Dict[Action, Bits]:
     """For each verdict the positions of the items that have another one."""
-    found: t.Dict[Action, bytearray] = {action: bytearray(len(items) // 8 + 1) for action in Action}
-    for position, item in enumerate(items):
-        for action, bits in found.items():
-            if item.rule.action is not action:
-                bits[position >> 3] |= 1 << (position & 7)
-    return {action: int.from_bytes(bits, "little") for action, bits in found.items()}
+    return {
+        action: bits_of(position for position, item in enumerate(items) if item.rule.action is not action)
+        for action in Action
+    }
 
 
 def _merge(items: t.Sequence[Item], dimension: int) -> t.List[Item]:

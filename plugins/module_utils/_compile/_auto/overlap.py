@@ -28,6 +28,17 @@ def _count_by_text(bits: Bits) -> int:
 count_bits: t.Callable[[Bits], int] = getattr(int, "bit_count", _count_by_text)
 
 
+def bits_of(found: t.Iterable[int]) -> Bits:
+    """The set of these positions."""
+    octets = bytearray()
+    for position in found:
+        index = position >> 3
+        if index >= len(octets):
+            octets.extend(bytes(index + 1 - len(octets)))
+        octets[index] |= 1 << (position & 7)
+    return int.from_bytes(octets, "little")
+
+
 def positions(bits: Bits) -> t.List[int]:
     """The positions of the bits that are set, ascending."""
     found = []
