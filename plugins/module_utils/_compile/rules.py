@@ -47,7 +47,7 @@ _ADDRESS_FIELDS = {
     6: (Field.SOURCE6, Field.DESTINATION6, SetType.IPV6),
 }
 _SET_PREFIXES = {SetType.IPV4: "ip", SetType.IPV6: "ip6", SetType.PORT: "ports"}
-_FAMILY_WORDS = {4: "ipv4", 6: "ipv6"}
+FAMILY_WORDS = {4: "ipv4", 6: "ipv6"}
 _VERDICTS = {
     Action.ACCEPT: VerdictKind.ACCEPT,
     Action.DROP: VerdictKind.DROP,
@@ -139,7 +139,7 @@ def box_matches(rule: LoweredRule, box: Box, sets: t.Dict[str, NamedSet]) -> t.I
         yield Match(Field.FLOW_DIRECTION, (box.flow_direction.value,))
     if box.family is not None:
         if box.sources is None and box.destinations is None:
-            yield Match(Field.FAMILY, (_FAMILY_WORDS[box.family],))
+            yield Match(Field.FAMILY, (FAMILY_WORDS[box.family],))
         source, destination, kind = _ADDRESS_FIELDS[box.family]
         if box.sources is not None:
             yield Match(source, _value(box.sources, kind, rule.source_label, owner, sets))

@@ -41,8 +41,8 @@ _SHORT = 6
 #: A policy of so many boxes is arranged by ports or not at all, so that it stays easy to read.
 _SMALL = 48
 #: A lookup must save this much, in nanoseconds, and this share of the cost.
-_LEAST_GAIN = 40.0
-_LEAST_SHARE = 0.15
+_LEAST_GAIN = 20.0
+_LEAST_SHARE = 0.1
 #: Chains that may follow each other, from the chain of the direction on. The kernel refuses 16 from the base
 #: chain on (NFT_JUMP_STACK_SIZE).
 _HIGHEST = 13
@@ -113,7 +113,6 @@ class Arranger:
         self._most_places = most_places
         self.left = budget
         self._numbered = 0
-        self._is_small = False
         self.notes: t.List[str] = []
 
     def arrange(self, items: t.Sequence[Item], scope: Scope, depth: int = 0) -> Node:
@@ -130,18 +129,18 @@ class Arranger:
         """The node for all packets: those whose protocol has ports are told apart from the others first, if many
         items are about both, because a lookup of ports finds nothing for a packet without ports.
         """
-        self._is_small = len(items) <= _SMALL
+        everything = Scope(is_small=len(items) <= _SMALL)
         apart = [item for item in items if not has_ports(item)]
         if len(apart) <= _FEW_APART or len(apart) == len(items):
-            return self.arrange(items, Scope())
+            return self.arrange(items, everything)
         with_ports = [found for found in (within_protocols(item, PORTED) for item in items) if found is not None]
         without = [found for found in (within_protocols(item, PORTLESS) for item in items) if found is not None]
         whole = self.left
         self.left = whole * len(with_ports) // (len(with_ports) + len(without))
         kept = whole - self.left
-        node = Node([Branch(PORTED, self.arrange(with_ports, Scope(has_ports=True), 1))])
+        node = Node([Branch(PORTED, self.arrange(with_ports, everything._replace(has_ports=True), 1))])
         self.left += kept
-        node.steps.extend(self.arrange(without, Scope()).steps)
+        node.steps.extend(self.arrange(without, everything).steps)
         return node
 
     def _next(self, items: t.List[Item], scope: Scope, depth: int) -> t.Tuple[t.List[Step], t.List[Item]]:
@@ -156,8 +155,8 @@ class Arranger:
             return one_by_one, []
         overlaps = Overlaps(items)
         plain = costs.linear([costs.rule(item) for item in items], costs.MISSED_SHARE)
-        grouping = self._best_grouping(items, overlaps, scope, plain=self._is_small)
-        spread = self._best_spread(items, overlaps, depth)
+        grouping = self._best_grouping(items, overlaps, scope)
+        spread = self._best_spread(items, overlaps, scope, depth)
         if spread is not None and grouping is not None and grouping.elements > _LARGEST_MAP:
             # A changed element takes a new map, so cells are worth some time.
             grouping = None if spread.cost < 2 * grouping.cost else grouping
@@ -181,18 +180,16 @@ class Arranger:
 
     # One lookup of groups
 
-    def _best_grouping(
-        self, items: t.Sequence[Item], overlaps: Overlaps, scope: Scope, *, plain: bool
-    ) -> t.Optional[Candidate]:
+    def _best_grouping(self, items: t.Sequence[Item], overlaps: Overlaps, scope: Scope) -> t.Optional[Candidate]:
         best: t.Optional[Candidate] = None
-        for kind in _plain_kinds(items) if plain else _kinds(items, scope):
+        for kind in _plain_kinds(items) if scope.is_small else _kinds(items, scope):
             found = find_grouping(items, overlaps, kind, scope)
             if found is not None and (best is None or found.cost < best.cost):
                 best = found
         return best
 
     def _group(self, grouping: Grouping, scope: Scope, depth: int) -> t.Tuple[t.List[Step], t.List[Item]]:
-        within = Scope(
+        within = scope._replace(
             family=grouping.family or scope.family,
             has_ports=scope.has_ports
             or any(dimension in (SOURCE_PORT, DESTINATION_PORT) for dimension in grouping.dimensions),
@@ -208,7 +205,7 @@ class Arranger:
 
     # Cells of addresses
 
-    def _best_spread(self, items: t.Sequence[Item], overlaps: Overlaps, depth: int) -> t.Optional[Spread]:
+    def _best_spread(self, items: t.Sequence[Item], overlaps: Overlaps, scope: Scope, depth: int) -> t.Optional[Spread]:
         if len(items) <= CELL_ITEMS:
             return None
         proposed: t.List[t.Tuple[float, float, int, t.List[int]]] = []
@@ -223,7 +220,7 @@ class Arranger:
             ) / len(sample)
             cells = max(1, 2 * len(first) // CELL_ITEMS)
             inside = costs.JUMP + costs.guess(min(CELL_ITEMS, len(first))) + guards * costs.RULE
-            lookup = costs.interval_lookup(cells)
+            lookup = scope.lookup + costs.interval_lookup(cells)
             proposed.append((lookup, inside, dimension, first))
         best: t.Optional[Spread] = None
         for lookup, inside, dimension, first in proposed:
@@ -254,7 +251,7 @@ class Arranger:
         for cell in cut(first, spread.dimension):
             family = family_of(cell.space[0])
             clipped = [clip(item, spread.dimension, cell.space) for item in cell.items]
-            node = self.arrange(clipped, Scope(family, scope.has_ports), depth + 1)
+            node = self.arrange(clipped, scope._replace(family=family), depth + 1)
             elements.setdefault(family, []).append(Element((cell.space,), node))
         steps: t.List[Step] = []
         for family in sorted(elements):

@@ -19,7 +19,7 @@ import typing as t
 from ..._core.intervals import IntervalSet
 from ..._policy.model import Action
 from ..lowered import Box, LoweredRule
-from ..rules import box_matches, comment_of, rule_rules
+from ..rules import FAMILY_WORDS, box_matches, comment_of, rule_rules
 from ..table import (
     Field,
     Lookup,
@@ -37,6 +37,7 @@ from .items import (
     DESTINATION,
     DESTINATION_PORT,
     FAMILY_SPACE,
+    PORTS,
     PROTOCOL,
     SOURCE,
     SOURCE_PORT,
@@ -55,6 +56,11 @@ _COMMON_FIELDS: t.Mapping[int, Field] = {
     SOURCE_PORT: Field.SOURCE_PORT,
     DESTINATION_PORT: Field.DESTINATION_PORT,
 }
+#: Up to so many elements are compared one by one, by the number of fields in their keys.
+_FEW_IN_ONE, _FEW_IN_SEVERAL = 2, 4
+_ALL_PORTS = 65535
+#: TCP and UDP.
+_COMMON_PROTOCOLS = (6, 17)
 #: Behind all protocols.
 _ANY_PROTOCOL = 256
 _DIRECT = {Action.ACCEPT: VerdictKind.ACCEPT, Action.DROP: VerdictKind.DROP}
@@ -90,13 +96,29 @@ class Assembler:
         elif isinstance(step, Visit):
             yield TableRule((), (Verdict(VerdictKind.JUMP, self._chain(step.node)),))
         elif isinstance(step, Branch):
-            match = Match(Field.PROTOCOL, IntervalSet(step.protocols))
-            yield TableRule((match,), (Verdict(VerdictKind.JUMP, self._chain(step.node)),))
+            jump = (Verdict(VerdictKind.JUMP, self._chain(step.node)),)
+            for protocols in _common_first(IntervalSet(step.protocols)):
+                yield TableRule((Match(Field.PROTOCOL, protocols),), jump)
         else:
             for protocol, part in by_protocol(step):
                 matches = () if protocol is None else (Match(Field.PROTOCOL, IntervalSet.single(protocol)),)
-                made = self._map(part)
-                yield TableRule(matches, (Lookup(made.fields, made.name),))
+                if is_few(part):
+                    for element in part.elements:
+                        yield from self._compared(matches, part, element)
+                else:
+                    made = self._map(part)
+                    yield TableRule(matches, (Lookup(made.fields, made.name),))
+
+    def _compared(self, matches: t.Tuple[Match, ...], step: Dispatch, element: Element) -> t.Iterator[TableRule]:
+        """The rules of one element that has no map."""
+        matches = (*matches, *_element_matches(step, element))
+        only = _only_item(element.node)
+        if only is not None and only.rule.action in _DIRECT:
+            for rule in rule_rules(only.rule, (Box(),), self._sets):
+                yield dataclasses.replace(rule, matches=matches)
+            return
+        verdict, comment = self._target(element.node)
+        yield TableRule(matches, (verdict,), comment)
 
     def _item(self, item: Item) -> t.Iterator[TableRule]:
         before = item.before
@@ -145,10 +167,7 @@ class Assembler:
         return known
 
     def _map(self, step: Dispatch) -> NamedMap:
-        fields = tuple(
-            _COMMON_FIELDS[dimension] if dimension in _COMMON_FIELDS else _FIELDS[step.family or 4][dimension]
-            for dimension in step.dimensions
-        )
+        fields = _fields(step)
         offsets = [_offset(dimension, step.family) for dimension in step.dimensions]
         verdicts: t.Dict[int, t.Tuple[Verdict, str]] = {}
         elements = []
@@ -164,14 +183,24 @@ class Assembler:
     def _target(self, node: Node) -> t.Tuple[Verdict, str]:
         """Where an element of a map leads, and its comment."""
         comment = _comment(node)
-        only = node.steps[0] if len(node.steps) == 1 else None
-        if isinstance(only, Rule) and only.item.is_certain and only.item.before is None:
-            rule = only.item.rule
-            if not rule.counter and rule.action in _DIRECT:
-                return Verdict(_DIRECT[rule.action]), comment
-            return Verdict(VerdictKind.GOTO, self._rule_chain(only.item)), comment
+        only = _only_item(node)
+        if only is not None:
+            if not only.rule.counter and only.rule.action in _DIRECT:
+                return Verdict(_DIRECT[only.rule.action]), comment
+            return Verdict(VerdictKind.GOTO, self._rule_chain(only)), comment
         kind = VerdictKind.GOTO if node.decides else VerdictKind.JUMP
         return Verdict(kind, self._chain(node)), comment
+
+
+def _common_first(protocols: IntervalSet) -> t.Iterator[IntervalSet]:
+    """Those that most packets have by themselves: one comparison each, instead of a lookup in a set."""
+    for number in _COMMON_PROTOCOLS:
+        common = IntervalSet.single(number)
+        if common <= protocols:
+            yield common
+            protocols = protocols - common
+    if protocols:
+        yield protocols
 
 
 def by_protocol(step: Dispatch) -> t.List[t.Tuple[t.Optional[int], Dispatch]]:
@@ -196,6 +225,46 @@ def by_protocol(step: Dispatch) -> t.List[t.Tuple[t.Optional[int], Dispatch]]:
         (None if number == _ANY_PROTOCOL else number, Dispatch(rest, step.family, tuple(parts[number]), step.purpose))
         for number in sorted(parts)
     ]
+
+
+def _fields(step: Dispatch) -> t.Tuple[Field, ...]:
+    return tuple(
+        _COMMON_FIELDS[dimension] if dimension in _COMMON_FIELDS else _FIELDS[step.family or 4][dimension]
+        for dimension in step.dimensions
+    )
+
+
+def _only_item(node: Node) -> t.Optional[Item]:
+    """The item that decides all packets of a node, if nothing else is asked."""
+    only = node.steps[0] if len(node.steps) == 1 else None
+    if isinstance(only, Rule) and only.item.is_certain and only.item.before is None:
+        return only.item
+    return None
+
+
+def is_few(step: Dispatch) -> bool:
+    """Whether comparing a packet with each element costs less than a lookup.
+
+    All ports are not compared: that is no condition to nft, and a packet without ports must not get by.
+    """
+    return len(step.elements) <= (_FEW_IN_ONE if len(step.dimensions) == 1 else _FEW_IN_SEVERAL) and all(
+        high - low < _ALL_PORTS
+        for element in step.elements
+        for dimension, (low, high) in zip(step.dimensions, element.key)
+        if dimension in PORTS
+    )
+
+
+def _element_matches(step: Dispatch, element: Element) -> t.List[Match]:
+    """What a packet of the element has; both sides of a family's addresses whole are the family."""
+    found = []
+    for field, dimension, key in zip(_fields(step), step.dimensions, element.key):
+        if step.family is None or key != FAMILY_SPACE[step.family]:
+            offset = _offset(dimension, step.family)
+            found.append(Match(field, IntervalSet([(key[0] - offset, key[1] - offset)])))
+    if step.family is not None and not any(match.field in _FIELDS[step.family].values() for match in found):
+        found.insert(0, Match(Field.FAMILY, (FAMILY_WORDS[step.family],)))
+    return found
 
 
 def _offset(dimension: int, family: t.Optional[int]) -> int:

@@ -5,11 +5,13 @@
 # Note that this module util is PRIVATE to the collection and can change without notice.
 """The cost model: what a packet pays for a rule, a lookup, a jump, in nanoseconds.
 
-The constants are rounded from measurements with warm caches on one machine (x86-64 with AVX2, Linux 6.18);
-``benchmarks/run constants`` prints those of the machine at hand beside them, also with colder
-caches. Only their ratios decide a layout, and
-those are much alike on other machines. One host's layout must not depend on which machine compiled
-it, so they are not measured at run time.
+The constants are rounded from measurements on one machine (x86-64 with AVX2, Linux 6.18).
+``benchmarks/run constants`` prints those of the machine at hand beside them, with warm and with colder
+caches. Where there are many rules, packets of many flows find in the caches whatever the last thousand
+others have left, so a lookup costs more (:data:`COLD`); the rules of a chain lie side by side in memory
+and cost no more. Only the ratios
+decide a layout, and those are much alike on other machines. One host's layout must not depend on which
+machine compiled it, so they are not measured at run time.
 
 Why they are as they are: a rule is a few expressions (``nft_do_chain``); an exact map is a hash table
 (``nft_set_hash.c``); an interval map of one field is a balanced tree, twice its depth in cache lines
@@ -24,11 +26,12 @@ from __future__ import annotations
 import math
 import typing as t
 
-from .items import Item
+from .items import ADDRESSES, PORTS, Item
 
 #: A rule that does not match, most of them at their first or second condition.
-RULE = 28.0
-#: The same, where the first condition is a lookup in a named set.
+RULE = 16.0
+#: The same, where what tells its packets apart is a set: of ports, or of addresses.
+RULE_WITH_PORTS = 60.0
 RULE_WITH_SET = 130.0
 #: More values than this are a set.
 _INLINE_VALUES = 1
@@ -47,6 +50,9 @@ CONCATENATED_FIELD = 30.0
 CONCATENATED_ELEMENT_OCTET = 0.0022
 CONCATENATED_LEFT = 7.0
 
+
+#: What any lookup takes besides where the caches do not hold the whole ruleset.
+COLD = 40.0
 
 #: Packets that match none of the rules of a list, beside one packet for each rule.
 MISSED_SHARE = 0.15
@@ -121,6 +127,11 @@ def layered(items: int, lookup: float, found: int, inside: float) -> float:
 
 
 def rule(item: Item) -> float:
-    """The cost of an item as a rule that does not match; what is quick to compare is compared first."""
-    known = [found for found in item.sets if found is not None]
-    return RULE_WITH_SET if known and all(len(found) > _INLINE_VALUES for found in known) else RULE
+    """The cost of an item as a rule that does not match; what is quick to compare is compared first.
+
+    The protocol is left aside: most packets have that of most rules.
+    """
+    known = [dimension for dimension in (*ADDRESSES, *PORTS) if item.sets[dimension] is not None]
+    if not known or any(len(item.sets[dimension] or ()) <= _INLINE_VALUES for dimension in known):
+        return RULE
+    return RULE_WITH_PORTS if any(dimension in PORTS for dimension in known) else RULE_WITH_SET

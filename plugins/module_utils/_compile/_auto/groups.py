@@ -93,10 +93,17 @@ class Scope(t.NamedTuple):
     Attributes:
         family: Its family, if that is known.
         has_ports: Whether its protocol is known to be one with ports.
+        is_small: Whether the policies are so few rules that caches hold all of them.
     """
 
     family: t.Optional[int] = None
     has_ports: bool = False
+    is_small: bool = False
+
+    @property
+    def lookup(self) -> float:
+        """What a lookup costs besides."""
+        return 0.0 if self.is_small else costs.COLD
 
 
 class Candidate(t.NamedTuple):
@@ -160,14 +167,14 @@ def find_grouping(items: t.Sequence[Item], overlaps: Overlaps, kind: Kind, scope
     )
     if kind.exact:
         # Any order is as fast: the one that reads best.
-        lookup = costs.exact_lookup()
+        lookup = scope.lookup + costs.exact_lookup()
         return Candidate(items, ahead, dimensions, kind, picked, elements, _cost(items, ahead, lookup, picked))
     order, left = _order([group for group, _taken in picked], overlaps, dimensions)
     if len(order) == 1:
-        lookup = costs.interval_lookup(elements)
+        lookup = scope.lookup + costs.interval_lookup(elements)
     else:
         octets = sum(_OCTETS[kind.family or 4][dimension] for dimension in order)
-        lookup = costs.concatenated_lookup(elements, octets, len(order), left)
+        lookup = scope.lookup + costs.concatenated_lookup(elements, octets, len(order), left)
     return Candidate(items, ahead, order, kind, picked, elements, _cost(items, ahead, lookup, picked))
 
 

@@ -23,9 +23,9 @@ from .overlap import Bits, Overlaps, bits_of, count_bits, positions
 from .plan import Node, Rule, Visit
 
 #: Guards that are asked for one by one.
-_MOST_INLINE = 5
+_MOST_INLINE = 12
 #: An item that needs more than this beside an arrangement is moved to the second part.
-_MOST_BESIDE = 5
+_MOST_BESIDE = 12
 _SAMPLE = 160
 _PLACES = 24
 

@@ -21,7 +21,7 @@ from ..._core.intervals import Interval
 from .items import FAMILY_SPACE, Intervals, Item, family_of
 
 #: A cell with more items than this is halved, if that tells them apart.
-CELL_ITEMS = 160
+CELL_ITEMS = 64
 
 #: An item is wide if more than this share of the others begins within it.
 _WIDE_SHARE = 0.04

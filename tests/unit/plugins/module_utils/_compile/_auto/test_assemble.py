@@ -13,6 +13,7 @@ import pytest
 
 from ansible_collections.palisade.nftables.plugins.module_utils._compile._auto.assemble import Assembler
 from ansible_collections.palisade.nftables.plugins.module_utils._compile._auto.items import (
+    DESTINATION,
     DESTINATION_PORT,
     FAMILY_SPACE,
     IPV6_OFFSET,
@@ -49,6 +50,7 @@ from ansible_collections.palisade.nftables.plugins.module_utils._policy.model im
 from tests.unit.plugins.module_utils._compile._auto.plans import TCP, UDP, box, items_of, lowered, ports
 
 _ANY = (None,) * 5
+_OTHERS = 200
 
 
 def _certain(index: int, *, action: Action = Action.ACCEPT, counted: bool = True, protocols: t.Any = None) -> Item:
@@ -67,12 +69,15 @@ def _new() -> t.Tuple[Assembler, t.Dict[str, NamedSet]]:
 
 
 def _lookup(assembler: Assembler, *elements: t.Tuple[int, Node], dimension: int = PROTOCOL) -> NamedMap:
-    step = Dispatch((dimension,), None, tuple(Element(((key, key),), node) for key, node in elements), "protocols")
-    (rule,) = assembler.step(step)
+    """The map of these elements; others join those that are too few for a map, and are left out again."""
+    others = [(_OTHERS + number, Node([Visit(Node())])) for number in range(max(0, 3 - len(elements)))]
+    made = tuple(Element(((key, key),), node) for key, node in [*elements, *others])
+    (rule,) = assembler.step(Dispatch((dimension,), None, made, "protocols"))
     (statement,) = rule.statements
     assert isinstance(statement, Lookup)
     assert rule.matches == ()
-    return assembler.maps[statement.map_name]
+    named = assembler.maps[statement.map_name]
+    return dataclasses.replace(named, elements=tuple(one for one in named.elements if one.key[0][0] < _OTHERS))
 
 
 def test_an_item_is_the_rules_of_its_box_and_compares_before_it_looks_up() -> None:
@@ -188,6 +193,62 @@ def test_an_element_of_many_rules_names_three() -> None:
     assert named.elements[0].comment == "a[0], a[1], a[2] and 3 more"
 
 
+def _compared(assembler: Assembler, step: Dispatch) -> t.List[TableRule]:
+    """The rules of a step that has no map."""
+    rules = list(assembler.step(step))
+    assert not assembler.maps
+    return rules
+
+
+def test_few_elements_are_compared_instead_of_looked_up() -> None:
+    assembler, _sets = _new()
+    (narrow,) = items_of(box((5, 5)))
+    nodes = [Node([Rule(_certain(7))]), Node([Rule(narrow)])]
+    elements = tuple(Element(((key, key),), node) for key, node in zip((TCP, UDP), nodes))
+    decided, followed = _compared(assembler, Dispatch((PROTOCOL,), None, elements, "protocols"))
+    assert decided.matches == (Match(Field.PROTOCOL, IntervalSet.single(TCP)),)
+    # The rule itself: it takes no chain of its own.
+    assert decided.statements == (Count("policy/a/7"), Verdict(VerdictKind.ACCEPT))
+    assert decided.comment == "a[7]"
+    assert followed.matches == (Match(Field.PROTOCOL, IntervalSet.single(UDP)),)
+    (verdict,) = followed.statements
+    assert isinstance(verdict, Verdict)
+    assert (verdict.kind, [*assembler.chains]) == (VerdictKind.JUMP, [verdict.chain])
+    assert followed.comment == "a[0]"
+
+
+def test_a_rejected_element_that_is_compared_answers_by_protocol_in_its_chain() -> None:
+    assembler, _sets = _new()
+    node = Node([Rule(_certain(0, action=Action.REJECT))])
+    step = Dispatch((SOURCE,), 4, (Element(((5, 5),), node),), "sources")
+    (rule,) = _compared(assembler, step)
+    (verdict,) = rule.statements
+    assert isinstance(verdict, Verdict)
+    assert [one.statements[-1] for one in _rules(assembler, verdict.chain)] == [
+        Verdict(VerdictKind.RESET),
+        Verdict(VerdictKind.REJECT),
+    ]
+
+
+@pytest.mark.parametrize("family", [4, 6])
+def test_all_addresses_of_a_family_are_compared_as_the_family(family: int) -> None:
+    assembler, _sets = _new()
+    space = FAMILY_SPACE[family]
+    node = Node([Rule(_certain(0))])
+    narrow = (space[0] + 5, space[0] + 6)
+    elements = (Element((space, space), node), Element((narrow, space), node))
+    whole, part = _compared(assembler, Dispatch((SOURCE, DESTINATION), family, elements, "flows"))
+    assert whole.matches == (Match(Field.FAMILY, ("ipv%d" % family,)),)
+    assert part.matches == (Match(Field.SOURCE4 if family == 4 else Field.SOURCE6, ports((5, 6))),)
+
+
+def test_an_element_of_all_ports_is_looked_up_because_a_packet_must_have_ports() -> None:
+    assembler, _sets = _new()
+    node = Node([Rule(_certain(0))])
+    (rule,) = assembler.step(Dispatch((DESTINATION_PORT,), None, (Element(((0, 65535),), node),), "ports"))
+    assert isinstance(rule.statements[0], Lookup)
+
+
 def test_keys_of_ipv6_are_addresses_and_fields_those_of_the_family() -> None:
     assembler, _sets = _new()
     for family, fields in ((4, (Field.SOURCE4, Field.DESTINATION_PORT)), (6, (Field.SOURCE6, Field.DESTINATION_PORT))):
@@ -235,11 +296,19 @@ def test_special_conditions_keep_the_family_and_protocol_that_they_are_about() -
 def test_a_branch_asks_for_the_protocol_and_a_visit_for_nothing() -> None:
     assembler, _sets = _new()
     node = Node([Rule(_certain(0))])
-    (branch,) = assembler.step(Branch(PORTED, node))
+    branches = list(assembler.step(Branch(PORTED, node)))
     (visit,) = assembler.step(Visit(node))
-    assert branch.matches == (Match(Field.PROTOCOL, IntervalSet(PORTED)),)
+    # TCP and UDP by themselves, each in one comparison.
+    assert [rule.matches for rule in branches] == [
+        (Match(Field.PROTOCOL, found),)
+        for found in (
+            IntervalSet.single(TCP),
+            IntervalSet.single(UDP),
+            IntervalSet(PORTED) - IntervalSet(((TCP, TCP), (UDP, UDP))),
+        )
+    ]
     assert visit.matches == ()
-    assert branch.statements == visit.statements
+    assert all(branch.statements == visit.statements for branch in branches)
     assert [verdict.kind for verdict in visit.statements if isinstance(verdict, Verdict)] == [VerdictKind.JUMP]
 
 

@@ -162,28 +162,28 @@ def test_many_guards_are_one_arrangement_that_all_items_share() -> None:
 
 
 def test_without_room_for_an_arrangement_items_of_many_guards_move_to_the_second_part() -> None:
-    items = _behind_many(6, 20)
-    assert split(items, Overlaps(items), range(6, 26), 0).first == ()
-    assert split(items[1:], Overlaps(items[1:]), range(5, 25), 0).first == tuple(range(5, 25))
+    items = _behind_many(13, 20)
+    assert split(items, Overlaps(items), range(13, 33), 0).first == ()
+    assert split(items[1:], Overlaps(items[1:]), range(12, 32), 0).first == tuple(range(12, 32))
 
 
 def test_a_chained_arrangement_holds_only_what_those_before_it_do_not() -> None:
     rng = random.Random(3)
     items = []
     for number in range(600):
-        if number % 50 < 10:
+        if number % 50 < 20:
             items.append(box(protocol=TCP, destination_port=(number, number)))
         else:
             items.append(box((number, number)))
     listed = items_of(*items, actions=(Action.ACCEPT, Action.DROP))
-    narrow = [position for position in range(600) if position % 50 >= 10]
+    narrow = [position for position in range(600) if position % 50 >= 20]
     found = split(listed, Overlaps(listed), narrow, 4)
     assert len(found.places) > 1
     sizes = {}
     for chained in (False, True):
         first, _rest = _parts(listed, found, chained=chained)
         arranged = {id(node): node for item in first if isinstance(item.before, Node) for node in nodes_of(item.before)}
-        shared = [node for node in arranged.values() if len([one for one in node.steps if isinstance(one, Rule)]) > 8]
+        shared = [node for node in arranged.values() if len([one for one in node.steps if isinstance(one, Rule)]) > 13]
         sizes[chained] = sum(isinstance(step, Rule) for node in shared for step in node.steps)
         _assert_same(listed, found, rng, chained=chained, counted=True)
     assert sizes[True] < sizes[False] == arranged_items(found)
