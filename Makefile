@@ -46,6 +46,10 @@ agree: setup ## Compare evaluator and kernel on fresh random policies (SECONDS=6
 prove: setup ## Compare evaluator, compiled tables and kernel on every ClassBench set (ARGS='--sets fw1_1k').
 	@PYTHONPATH=.cache/collections:. .venv/bin/python -m tests.properties.prove $(ARGS)
 
+.PHONY: faults
+faults: setup ## Kill runs at every system call that changes anything, and see that the host is well.
+	@PALISADE_EVERY_FAULT=1 .venv/bin/python -m pytest -s tests/faults $(ARGS)
+
 .PHONY: setup-lint
 setup-lint: setup
 	@scripts/setup-system lint

@@ -19,11 +19,11 @@ import typing as t
 
 from lab import classbench
 from lab.namespaces import LabError
+from lab.site import target_python
 
 from . import change, classify, compile_time, constants, fleet, groups, load, no_change, plot, small
 from .figures import BenchmarkError, Figure, Outcome, Say, table_of
 from .peers import run as peers
-from .remote import target_python
 
 _README = pathlib.Path(__file__).with_name("README.md")
 

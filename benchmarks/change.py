@@ -18,7 +18,7 @@ import time
 import typing as t
 from unittest import mock
 
-from ansible_collections.palisade.nftables.plugins.module_utils._host import apply, kernel, nft
+from ansible_collections.palisade.nftables.plugins.module_utils._host import apply, kernel, nft, options
 from ansible_collections.palisade.nftables.plugins.module_utils._host.command import Finished, run_program
 from ansible_collections.palisade.nftables.plugins.module_utils._host.holding import Holding, read_holding
 from ansible_collections.palisade.nftables.plugins.module_utils._host.persistence import Mode
@@ -209,9 +209,9 @@ def _run(host: Host, root: str, variables: _Variables) -> Recorded:
         found.read_seconds.append(time.perf_counter() - started)
         return holding
 
-    options = apply.Options(variables=variables, persist=Mode.FALSE, diff=False)
+    asked = options.Options(variables=variables, persist=Mode.FALSE, diff=False)
     with mock.patch.object(nft, "run_program", recorded), mock.patch.object(kernel, "read_holding", timed_reading):
-        result = host.call(apply.run, options, apply.Host(root))
+        result = host.call(apply.run, asked, options.Host(root))
     if not result["changed"] or not found.texts:
         raise BenchmarkError("a run that should change something did not")
     return found

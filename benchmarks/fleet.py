@@ -8,8 +8,9 @@ from __future__ import annotations
 import functools
 import typing as t
 
+from lab.site import Site, empty_play, must_change, open_site, ping_play, role_play
+
 from .figures import Figure, Outcome, Say, interleave, median_difference
-from .remote import Site, empty_play, must_change, open_site, ping_play, role_play
 from .twenty import role_variables
 
 HOSTS = 50

@@ -13,8 +13,9 @@ import functools
 import statistics
 import typing as t
 
+from lab.site import Site, empty_play, must_change, open_site, ping_play, play_of, role_play
+
 from .figures import Figure, Outcome, Say, interleave, median_difference
-from .remote import Site, empty_play, must_change, open_site, ping_play, play_of, role_play
 from .twenty import iptables_items, role_variables
 
 _ROUNDS = 7

@@ -243,6 +243,11 @@ def _safeguards() -> Schema:
                     "dns": {**reach, "title": "Resolvers"},
                     "ntp": {**reach, "title": "Time servers"},
                     "dhcp": _described("DHCP", "auto, true or false.", {"anyOf": switch}),
+                    "metadata": _described(
+                        "Metadata servers of the cloud",
+                        "auto, false, or addresses.",
+                        {"anyOf": [_NULL, {"const": False}, _words(["auto", "false", "no", "off"]), _ref("addresses")]},
+                    ),
                     "ssh": _described(
                         "SSH",
                         "auto refuses a run that would cut its own way in; other values add rules, or nothing.",
@@ -490,6 +495,22 @@ def build() -> Schema:
                 "Persistence",
                 "Survive a reboot: auto where systemd runs, true fails where it cannot, false.",
                 {"anyOf": [_words(["auto"]), _ref("boolean")]},
+            ),
+            "firewall_on_conflict": _described(
+                "Conflict",
+                "Another firewall manager is active: fail, disable or ignore. Default: fail.",
+                _or_null(_words(["fail", "disable", "ignore"])),
+            ),
+            "firewall_confirm_timeout": _described(
+                "Confirmation",
+                "Seconds until the host takes a change back that was not confirmed over a new connection; 0: never. "
+                "Default: 60.",
+                {"anyOf": [_NULL, {"const": 0}, {"type": "integer", "minimum": 10, "maximum": 3600}]},
+            ),
+            "firewall_must_reach": _described(
+                "Must reach",
+                "TCP services (host:port) that the host must still reach after a change.",
+                {"anyOf": [_NULL, {"type": "string"}, {"type": "array", "items": {"type": "string"}}]},
             ),
         },
         "patternProperties": {"^firewall_%s_" % name: _ref(definition) for name, definition in merged.items()},

@@ -14,6 +14,7 @@ from ansible.plugins.action import ActionBase
 
 from ..module_utils._core.errors import Path, PolicyError, Problems
 from ..plugin_utils._collect import collect
+from ..plugin_utils._confirmation import Confirmation, why_not_confirmed
 from ..plugin_utils._errors import action_failure
 from ..plugin_utils._groups import Groups
 from ..plugin_utils._plain import to_plain
@@ -39,10 +40,37 @@ class ActionModule(ActionBase):
             arguments = {**self._from_inventory(arguments, task_vars), **arguments}
         # The module looks for the ssh session of this run only where there is one.
         arguments["connection"] = self._connection.transport
-        result: t.Dict[str, t.Any] = self._execute_module(
-            module_name=_MODULE, module_args=arguments, task_vars=task_vars, wrap_async=self._task.async_val
-        )
-        return result
+        return self._run(arguments, task_vars)
+
+    def _run(self, arguments: t.Dict[str, t.Any], task_vars: t.Dict[str, t.Any]) -> t.Dict[str, t.Any]:
+        """Arms, applies, connects and confirms: one action, so that no host's timer waits for other hosts."""
+        checking = self._task.check_mode
+        timeout = _seconds(arguments.get("confirm_timeout")) if arguments.get("state") != "absent" else 0
+        why_not = why_not_confirmed(self._connection.transport) if timeout else "firewall_confirm_timeout is 0"
+        if timeout and not why_not and self._task.async_val and not checking:
+            raise AnsibleActionFail(
+                "a change that is to be confirmed cannot run with async: nobody would open the new connection. Leave "
+                "out async, or set firewall_confirm_timeout: 0"
+            )
+
+        def execute(more: t.Mapping[str, t.Any]) -> t.Dict[str, t.Any]:
+            result: t.Dict[str, t.Any] = self._execute_module(
+                module_name=_MODULE,
+                module_args={**arguments, **more},
+                task_vars=task_vars,
+                wrap_async=self._task.async_val,
+            )
+            return result
+
+        if why_not or checking:
+            result = execute({"phase": "at_once"})
+            if timeout and not checking and not result.get("failed"):
+                result["confirmation"] = {"state": "none", "note": why_not}
+            return result
+        begun = execute({"phase": "begin"})
+        if begun.get("confirmation", {}).get("state") != "pending":
+            return begun
+        return Confirmation(self._connection, execute, begun).run()
 
     def _from_inventory(self, arguments: t.Mapping[str, t.Any], task_vars: t.Dict[str, t.Any]) -> t.Dict[str, t.Any]:
         beside = [name for name in _COLLECTED if arguments.get(name) is not None]
@@ -56,6 +84,14 @@ class ActionModule(ActionBase):
         except PolicyError as exc:
             raise action_failure(task_vars["inventory_hostname"], exc.problems) from exc
         return collected._asdict()
+
+
+def _seconds(value: object) -> int:
+    try:
+        return int(str(value)) if value is not None else 0
+    except ValueError:
+        # The module says what is wrong with it.
+        return 0
 
 
 def _boolean(value: object) -> bool:

@@ -97,6 +97,10 @@ options:
         description: Time servers, in the same forms.
         type: list
         elements: raw
+      metadata_servers:
+        description: Metadata servers of the cloud, in the same forms.
+        type: list
+        elements: raw
       dhcp4:
         description: Whether the host leases its IPv4 address.
         type: bool

@@ -14,9 +14,12 @@ from ._archive_imports import compiled_once
 
 with compiled_once():
     from ._core.errors import PolicyError
-    from ._host.apply import Options, run
+    from ._core.ports import PortError, parse_service
+    from ._host.apply import run
+    from ._host.confirm import Confirm, Phase
     from ._host.errors import HostError
     from ._host.nft import NftMissingError
+    from ._host.options import Options
     from ._host.persistence import Mode
     from ._host.privileges import check_privileges
 
@@ -32,7 +35,7 @@ def run_module(module: AnsibleModule) -> None:
         module.fail_json(
             msg="from_inventory is the work of the action plugin palisade.nftables.ruleset, which did not run"
         )
-    if parameters["state"] == "present" and parameters["variables"] is None:
+    if parameters["state"] == "present" and parameters["variables"] is None and not parameters["restore"]:
         # An explicit null passes required_if.
         module.fail_json(msg="state is present but variables is missing: without variables the host would be open")
     options = Options(
@@ -40,8 +43,17 @@ def run_module(module: AnsibleModule) -> None:
         variables=parameters["variables"],
         groups=parameters["groups"],
         persist=Mode(parameters["persist"]),
+        on_conflict=parameters["on_conflict"],
         connection=parameters["connection"],
+        restore=parameters["restore"] or "",
         check_mode=module.check_mode,
+        confirm=Confirm(
+            phase=Phase(parameters["phase"]),
+            timeout=parameters["confirm_timeout"],
+            must_reach=_services(module, parameters["must_reach"]),
+            token=parameters["token"],
+            answered=parameters["answered"],
+        ),
         diff=module._diff,  # noqa: SLF001 - the only way to know that diff mode is on
     )
     try:
@@ -51,6 +63,16 @@ def run_module(module: AnsibleModule) -> None:
         # The role installs nft where only that is missing. A play's own check_mode is known only here.
         nft_missing = isinstance(exc, NftMissingError)
         module.fail_json(msg=str(exc), nft_missing=nft_missing, check_mode=module.check_mode)
+
+
+def _services(module: AnsibleModule, texts: t.Sequence[str]) -> t.Tuple[t.Tuple[str, int], ...]:
+    found = []
+    for text in texts:
+        try:
+            found.append(parse_service(text))
+        except PortError as exc:
+            module.fail_json(msg="must_reach: %s" % exc)
+    return tuple(found)
 
 
 def _exit(module: AnsibleModule, result: t.Dict[str, t.Any]) -> None:

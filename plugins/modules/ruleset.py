@@ -28,7 +28,9 @@ attributes:
   action:
     support: full
   async:
-    support: full
+    support: partial
+    details: Not while a change is to be confirmed (O(confirm_timeout)), because a run that nobody waits for cannot open
+      a new connection.
   check_mode:
     support: full
   diff_mode:
@@ -53,7 +55,7 @@ options:
     description:
       - Variables of the role P(palisade.nftables.firewall#role) by their names, such as C(firewall_policies),
         C(firewall_assigned) and C(firewall_assigned_webservers). A variable that is left out has the role's default.
-      - Required with O(state=present), unless O(from_inventory=true).
+      - Required with O(state=present), unless O(from_inventory=true) or O(restore).
     type: dict
   groups:
     description:
@@ -76,12 +78,59 @@ options:
     type: str
     choices: [auto, 'true', 'false']
     default: auto
+  on_conflict:
+    description:
+      - What to do where another firewall manager is active, such as firewalld or ufw.
+      - V(fail) stops before anything is touched, and names what was found and what to do. V(disable) disables it once
+        the new ruleset is in force, without an unprotected instant. V(ignore) goes on and warns, because both have to
+        accept a packet.
+    type: str
+    choices: [fail, disable, ignore]
+    default: fail
   connection:
     description:
       - Name of the connection plugin by which the host is reached. Set by the action plugin; it tells the safeguard
         C(ssh) whether there is a connection to look for.
     type: str
     default: ''
+  restore:
+    description:
+      - Goes back to a ruleset that was in force before, instead of O(variables). V(previous), or a digest.
+      - The host keeps what the last five were made of, besides the one in force, in C(/etc/palisade/history); the names
+        of the files there hold the time and the digest. Where there is no such ruleset, the error lists them.
+    type: str
+  confirm_timeout:
+    description:
+      - Seconds until the host takes a change back by itself, unless it is confirmed over a new connection. V(0) makes
+        the change at once and for good.
+      - Taken from C(firewall_confirm_timeout) with O(from_inventory=true).
+    type: int
+    default: 0
+  must_reach:
+    description:
+      - TCP services, C(HOST:PORT). A change after which the host does not reach one that it reached before is taken
+        back.
+    type: list
+    elements: str
+    default: []
+  phase:
+    description:
+      - Which part of a change this execution is. Set by the action plugin, which makes a change with V(begin) and keeps
+        it with V(confirm).
+    type: str
+    choices: [at_once, begin, confirm, report]
+    default: at_once
+  token:
+    description:
+      - Of the change that waits for its confirmation. Set by the action plugin.
+    type: str
+    default: ''
+  answered:
+    description:
+      - Whether sshd answered a new connection that could not be used, because it asked a person for something. Set by
+        the action plugin.
+    type: bool
+    default: false
 notes:
   - Where no network namespace can be made (a container without C(CAP_SYS_ADMIN)), what the record of the last run,
     C(/etc/palisade/applied.json), does not know counts as changed. RV(notes) says so. After an update of nft and a
@@ -165,6 +214,12 @@ safeguards:
       elements: str
       returned: with O(state=present)
       sample: [any port 123 (udp)]
+    metadata:
+      description: The metadata servers of the cloud.
+      type: list
+      elements: str
+      returned: with O(state=present)
+      sample: [169.254.169.254 port 80 (tcp)]
     dhcp4:
       description: Whether DHCPv4 is let through.
       type: bool
@@ -212,6 +267,22 @@ cost:
       rules: {average: 6.9, worst: 11}
       ordered: {average: 12.0, worst: 23}
     size: {rules: 52, chains: 17, sets: 1, maps: 1, elements: 14, counters: 12, bytes: 5012}
+confirmation:
+  description: Whether and how the change was confirmed.
+  returned: when a change was to be confirmed
+  type: dict
+  contains:
+    state:
+      description:
+        - V(confirmed) over a new connection; V(none) where no confirmation was needed.
+      type: str
+      returned: success
+      sample: confirmed
+    note:
+      description: How, or why not.
+      type: str
+      returned: success
+      sample: a new connection from the controller was accepted
 notes:
   description:
     - What could not be arranged in lookups, and how the comparison with the kernel was made, where it could not be made
@@ -247,7 +318,14 @@ ARGUMENT_SPEC = {
     "groups": {"type": "dict"},
     "from_inventory": {"type": "bool", "default": False},
     "persist": {"type": "str", "choices": ["auto", "true", "false"], "default": "auto"},
+    "on_conflict": {"type": "str", "choices": ["fail", "disable", "ignore"], "default": "fail"},
     "connection": {"type": "str", "default": ""},
+    "restore": {"type": "str"},
+    "confirm_timeout": {"type": "int", "default": 0},
+    "must_reach": {"type": "list", "elements": "str", "default": []},
+    "phase": {"type": "str", "choices": ["at_once", "begin", "confirm", "report"], "default": "at_once"},
+    "token": {"type": "str", "default": "", "no_log": False},
+    "answered": {"type": "bool", "default": False},
 }
 
 
@@ -256,7 +334,8 @@ def main() -> None:
     run_module(
         AnsibleModule(
             argument_spec=ARGUMENT_SPEC,
-            required_if=[("state", "present", ("variables",))],
+            required_if=[("state", "present", ("variables", "restore"), True)],
+            mutually_exclusive=[("variables", "restore")],
             supports_check_mode=True,
         )
     )

@@ -19,6 +19,7 @@ import typing as t
 from ansible.errors import AnsibleError, AnsibleValueOmittedError
 
 from ..module_utils._core.errors import Path, PolicyError, Problem, Problems, show
+from ..module_utils._core.ports import PortError, parse_service
 from ..module_utils._policy.assignments import read_assignments
 from ..module_utils._policy.definitions import merge_definitions, variables_named
 from ..module_utils._policy.networks import GROUP_PREFIX
@@ -35,7 +36,15 @@ if t.TYPE_CHECKING:
 #: Merged variables that hold definitions by name, and what one of them is called.
 _CATALOGUES = {"firewall_policies": "policy", "firewall_networks": "network", "firewall_services": "service"}
 
-_READ = frozenset((*SINGLE_VARIABLES, *MERGED_VARIABLES, "firewall_state", "firewall_persist"))
+_ON_CONFLICT = ("fail", "disable", "ignore")
+_RUN_VARIABLES = (
+    "firewall_state",
+    "firewall_persist",
+    "firewall_on_conflict",
+    "firewall_confirm_timeout",
+    "firewall_must_reach",
+)
+_READ = frozenset((*SINGLE_VARIABLES, *MERGED_VARIABLES, *_RUN_VARIABLES))
 _READ_PREFIXES = tuple(base + "_" for base in MERGED_VARIABLES)
 
 _STATES = ("present", "absent")
@@ -50,6 +59,11 @@ _PERSIST = {
 }
 
 
+#: Seconds. Shorter, and a slow connection comes too late; longer, and who is locked out waits too long.
+_LONGEST_NUMBER = 9
+_CONFIRM_DEFAULT, _CONFIRM_LEAST, _CONFIRM_MOST = 60, 10, 3600
+
+
 class Collected(t.NamedTuple):
     """What a host asks for, in plain types.
 
@@ -57,12 +71,18 @@ class Collected(t.NamedTuple):
         variables, groups: For ``parse_firewall``.
         state: ``present`` or ``absent``.
         persist: ``auto``, ``true`` or ``false``.
+        on_conflict: ``fail``, ``disable`` or ``ignore``.
+        confirm_timeout: Seconds until a change that nobody confirmed is taken back; 0: never.
+        must_reach: ``HOST:PORT``, as :func:`.._core.ports.parse_service` reads it.
     """
 
     variables: t.Dict[str, t.Any]
     groups: t.Dict[str, t.Any]
     state: str
     persist: str
+    on_conflict: str
+    confirm_timeout: int
+    must_reach: t.List[str]
 
 
 def collect(
@@ -105,13 +125,16 @@ class _Collector:
         chosen = self._choice("firewall_state", {name: name for name in _STATES})
         state = state or chosen
         persist = self._choice("firewall_persist", _PERSIST)
+        on_conflict = self._choice("firewall_on_conflict", {name: name for name in _ON_CONFLICT})
+        confirm_timeout = self._confirm_timeout()
+        must_reach = self._must_reach()
         # What a host had must be removable whatever has become of its policies.
         if state == "present" or everything:
             self._take_settings()
             self._take_catalogues(everything=everything)
         if self._problems.errors:
             raise PolicyError(self._all_problems(everything=everything))
-        return Collected(self._variables, self._group_data, state, persist)
+        return Collected(self._variables, self._group_data, state, persist, on_conflict, confirm_timeout, must_reach)
 
     def _choice(self, variable: str, choices: t.Mapping[str, str]) -> str:
         """A setting that only the role reads; the first choice is the default."""
@@ -128,6 +151,34 @@ class _Collector:
             place, "choice", "%s is not one of %s%s" % (show(value), ", ".join(wanted), suggestion(value, wanted))
         )
         return default
+
+    def _confirm_timeout(self) -> int:
+        place = Path("firewall_confirm_timeout")
+        value = self._template(self._raw.get(str(place)), place)
+        if value is None:
+            return _CONFIRM_DEFAULT
+        if isinstance(value, str) and value.isdecimal() and value.isascii():
+            # What a template or -e gives.
+            value = int(value[:_LONGEST_NUMBER])
+        if type(value) is int and (value == 0 or _CONFIRM_LEAST <= value <= _CONFIRM_MOST):
+            return value
+        self._problems.error(
+            place, "range", "%s is not 0, nor %d to %d seconds" % (show(value), _CONFIRM_LEAST, _CONFIRM_MOST)
+        )
+        return _CONFIRM_DEFAULT
+
+    def _must_reach(self) -> t.List[str]:
+        place = Path("firewall_must_reach")
+        value = self._template(self._raw.get(str(place)), place)
+        found = []
+        for index, item in enumerate(_listed(value)):
+            try:
+                parse_service(item)
+            except PortError as exc:
+                self._problems.error(place / index, "service", str(exc))
+            else:
+                found.append(item)
+        return found
 
     def _take_settings(self) -> None:
         names = [name for name in SINGLE_VARIABLES if name in self._raw]

@@ -19,7 +19,14 @@ from ..module_utils._policy.definitions import PREFIX
 from ..module_utils._policy.parse import MERGED_VARIABLES, SINGLE_VARIABLES
 
 #: Role variables that the policy language does not read.
-OTHER_VARIABLES = ("firewall_addresses", "firewall_state", "firewall_persist")
+OTHER_VARIABLES = (
+    "firewall_addresses",
+    "firewall_state",
+    "firewall_persist",
+    "firewall_on_conflict",
+    "firewall_confirm_timeout",
+    "firewall_must_reach",
+)
 
 ROLE_VARIABLES = (*MERGED_VARIABLES, *SINGLE_VARIABLES, *OTHER_VARIABLES)
 

@@ -19,8 +19,9 @@ import typing as t
 
 import pytest
 
-from ansible_collections.palisade.nftables.plugins.module_utils._host.apply import Host as Target
-from ansible_collections.palisade.nftables.plugins.module_utils._host.apply import Options, run
+from ansible_collections.palisade.nftables.plugins.module_utils._host.apply import run
+from ansible_collections.palisade.nftables.plugins.module_utils._host.options import Host as Target
+from ansible_collections.palisade.nftables.plugins.module_utils._host.options import Options
 from lab.flood import Flood, Stream
 from lab.namespaces import Host, Lab
 from lab.packets import TCP, LabPacket

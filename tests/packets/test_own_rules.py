@@ -172,6 +172,24 @@ def test_ntp_anywhere(check: Check) -> None:
     check(CLOSED, drops(to_host("udp", OTHER, 123, sport=123)), host=host)
 
 
+@pytest.mark.parametrize("profile", ["host", "netcup"])
+def test_metadata_of_the_cloud(check: Check, profile: str) -> None:
+    closed = {**CLOSED, "firewall_profile": profile}
+    host = {"metadata_servers": ["192.0.2.80", "2001:db8::80"]}
+    answer = to_host("tcp", "192.0.2.80", 40000, sport=80, state="established", reply=True)
+    check(closed, accepts(from_host("tcp", "192.0.2.80", 80), from_host("tcp", "2001:db8::80", 80), answer), host=host)
+    check(
+        closed,
+        drops(
+            from_host("udp", "192.0.2.80", 80),
+            from_host("tcp", "192.0.2.80", 443),
+            from_host("tcp", OTHER, 80),
+            to_host("tcp", "192.0.2.80", 22, sport=80),
+        ),
+        host=host,
+    )
+
+
 def test_safeguards_add_nothing_where_the_default_accepts(check: Check) -> None:
     """A policy that drops stays in force: there is nothing to keep alive."""
     variables = {

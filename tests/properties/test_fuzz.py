@@ -163,7 +163,7 @@ def _everywhere(value: t.Any) -> t.Iterator[t.Dict[str, t.Any]]:
     yield {"firewall_services": {"a": value}}
     yield {"firewall_services": {"a": [value]}}
     yield {"firewall_assigned": [{"policy": value, "order": value}]}
-    for key in ("dns", "ntp", "dhcp", "ssh"):
+    for key in ("dns", "ntp", "dhcp", "metadata", "ssh"):
         yield {"firewall_safeguards": {key: value}}
     yield {"firewall_safeguards": {"ssh": {"ports": value, "sources": value}}}
     yield {"firewall_log_dropped": {"limit": value, "prefix": value, "group": value}}

@@ -4,11 +4,12 @@
 
 # Note that this module util is PRIVATE to the collection and can change without notice.
 
-"""Transport ports as the operator writes them: 22, "22", "1000-11000"."""
+"""Transport ports as the operator writes them: 22, "22", "1000-11000"; services: "host:443"."""
 
 from __future__ import annotations
 
 import re
+import typing as t
 
 from .errors import show
 from .intervals import Interval
@@ -17,6 +18,12 @@ HIGHEST_PORT = 65535
 
 #: Without leading zeros, which make a number octal elsewhere.
 _NUMBER = re.compile(r"0|[1-9][0-9]{0,9}", re.ASCII)
+
+#: Host names (RFC 1123, section 2.1), IPv4 addresses, or an IPv6 address in brackets.
+_SERVICE = re.compile(
+    r"(?:\[(?P<bracketed>[0-9A-Fa-f:.]{2,45})\]|(?P<host>[A-Za-z0-9][A-Za-z0-9.-]{0,252})):(?P<port>[0-9]{1,5})",
+    re.ASCII,
+)
 
 
 class PortError(ValueError):
@@ -61,3 +68,17 @@ def _port(number: int, written: object) -> int:
 def format_ports(interval: Interval) -> str:
     low, high = interval
     return str(low) if low == high else "%d-%d" % (low, high)
+
+
+def parse_service(value: object) -> t.Tuple[str, int]:
+    """``(host, port)`` of ``HOST:PORT``; the host is a name or an address, IPv6 in brackets.
+
+    Raises:
+        PortError: It is something else.
+    """
+    found = _SERVICE.fullmatch(value) if isinstance(value, str) else None
+    if found is None or not 0 < int(found.group("port")) <= HIGHEST_PORT:
+        raise PortError(
+            "service", "%s is not HOST:PORT, such as 'mirror.example.net:443' or '[2001:db8::1]:443'" % show(value)
+        )
+    return found.group("bracketed") or found.group("host"), int(found.group("port"))

@@ -4,108 +4,28 @@
 
 # Note that this module util is PRIVATE to the collection and can change without notice.
 
-"""One run on a host: find out what is wanted, compare it with the kernel, plan, apply.
-
-Planning only reads. Check mode is the plan, not applied.
-"""
+"""One run on a host: find out what is wanted, compare it with the kernel, plan, apply."""
 
 from __future__ import annotations
 
-import json
-import os
 import typing as t
 
-from .._compile.compile import Compiled, compile_with_cost
 from .._compile.table import TABLE_NAME
-from .._nft.changes import Change, Transaction, deletion, live_change
-from .._policy.model import Firewall
-from .._policy.parse import parse_firewall
-from .._policy.program import build_program
-from ._discovery.discover import discover
-from ._discovery.neighbours import find_neighbours
+from . import unconfirmed
+from .boot import RULESET
+from .confirm import Confirm, Phase, check_answers, check_connection_is_new, client_of, expect_pending
 from .errors import HostError
 from .files import Files
-from .holding import Holding
-from .kernel import Comparison, WantedTable, compare, outcome, read_live
-from .listings import Listings, list_both, list_held
+from .history import recall, remember, remove_history
+from .loading import ApplyError, apply_plan, load
 from .lock import hold_lock
-from .nft import Nft, NftError, NftMissingError, find_nft
-from .persistence import (
-    RECORD,
-    Mode,
-    PersistencePlan,
-    apply_persistence,
-    check_possible,
-    plan_absence,
-    plan_persistence,
-    remove_everything,
-    write_record,
-)
-from .report import count_held, count_table, describe_changes, describe_cost, describe_diff, describe_safeguards
-from .ssh_guard import GuardReport, guard_ssh
-
-_LOCK = "/run/palisade.lock"
-
-Result = t.Dict[str, t.Any]
-
-
-class Options(t.NamedTuple):
-    """What is asked for.
-
-    Attributes:
-        variables: Role variables by name, plain data.
-        groups: Inventory group name to addresses.
-        connection: Name of the connection plugin; empty where it is not known.
-        diff: Whether the result is to show the table before and after.
-    """
-
-    state: str = "present"
-    variables: t.Optional[t.Mapping[str, object]] = None
-    groups: t.Optional[t.Mapping[str, object]] = None
-    persist: Mode = Mode.AUTO
-    connection: str = ""
-    check_mode: bool = False
-    diff: bool = True
-
-
-class Host(t.NamedTuple):
-    """The host that this process runs on; tests put its files below another root and choose the PATH."""
-
-    root: str = "/"
-    search_path: t.Optional[str] = None
-    environ: t.Optional[t.Mapping[str, str]] = None
-
-    @property
-    def files(self) -> Files:
-        return Files(self.root)
-
-
-class _Wanted(t.NamedTuple):
-    """What the variables ask for on this host."""
-
-    firewall: Firewall
-    compiled: Compiled
-    safeguards: t.Dict[str, t.Any]
-    guard: GuardReport
-
-
-class _Plan(t.NamedTuple):
-    """What a run would do, and what it reports.
-
-    Attributes:
-        record: The record that the last run kept.
-    """
-
-    table: WantedTable
-    comparison: Comparison
-    change: Change
-    persistence: PersistencePlan
-    record: t.Optional[str]
-    result: Result
-
-
-class ApplyError(HostError):
-    """A step failed; the message says what is in force now."""
+from .nft import Nft, NftMissingError, find_nft
+from .open_connections import learn
+from .options import Host, Options, Result
+from .persistence import remove_everything
+from .planning import Plan, Wanted, find_wanted, make_plan, plan_absent
+from .reachability import ask, checks
+from .take_over import Hands, take_over
 
 
 def run(options: Options, host: t.Optional[Host] = None) -> Result:
@@ -119,129 +39,127 @@ def run(options: Options, host: t.Optional[Host] = None) -> Result:
         HostError: The host does not let us; the message says why, and what is in force.
     """
     where = host if host is not None else Host()
+    if options.confirm.phase is Phase.REPORT:
+        return _report(options.confirm, where)
     if options.state == "absent":
         return _run_absent(options, where)
     nft = find_nft(where.search_path)
-    wanted = _find_wanted(options, where)
+    note = ""
+    if options.restore:
+        entry, variables, groups = recall(where.files, options.restore)
+        options = options._replace(variables=variables, groups=groups)
+        note = "back to the ruleset %s" % str(entry)
+    wanted = find_wanted(options, where)
     if options.check_mode:
-        return _make_plan(options, where, nft, wanted).result
-    with hold_lock(where.files.locate(_LOCK)):
-        plan = _make_plan(options, where, nft, wanted)
-        _apply_plan(plan, where.files, nft)
+        result = make_plan(options, where, nft, wanted).result
+    else:
+        with hold_lock(where.files.locate(unconfirmed.LOCK)):
+            result = (_confirm if options.confirm.phase is Phase.CONFIRM else _change)(options, where, nft, wanted)
+    result["notes"].extend([note] if note else [])
+    return result
+
+
+def _change(options: Options, host: Host, nft: Nft, wanted: Wanted) -> Result:
+    """Makes the change, or the part of it that can be taken back."""
+    files = host.files
+    told = _settle(files)
+    plan = make_plan(options, host, nft, wanted)
+    plan.result["warnings"].extend(told)
+    if plan.comparison.held is None:
+        _count, problem = learn(host.root)
+        plan.result["notes"].extend([problem] if problem else [])
+    if options.confirm.phase is Phase.BEGIN and not plan.change.is_tidying:
+        _begin(plan, options.confirm, host, nft, wanted)
+    else:
+        apply_plan(plan, files, nft)
+        _finish(options, plan, host, nft)
+    if told:
+        unconfirmed.forget_taken_back(files)
     return plan.result
 
 
-def _find_wanted(options: Options, host: Host) -> _Wanted:
-    firewall = parse_firewall(options.variables or {}, groups=options.groups)
-    check_possible(host.files, options.persist)
-    facts = discover(host.root)
-    program = build_program(firewall, facts)
-    environ = os.environ if host.environ is None else host.environ
-    guard = guard_ssh(program, firewall.safeguards.ssh, options.connection, environ)
-    safeguards = describe_safeguards(firewall, facts, guard.summary)
-    compiled = compile_with_cost(program, layout=firewall.layout, counters=firewall.counters)
-    return _Wanted(firewall, compiled, safeguards, guard)
+def _finish(options: Options, plan: Plan, host: Host, nft: Nft) -> None:
+    """What comes after the ruleset is in force for good."""
+    try:
+        remember(host.files, plan.table.load_text, options.variables or {}, options.groups)
+    except HostError as exc:
+        # It only cannot be gone back to.
+        plan.result["notes"].append("the ruleset could not be kept to go back to: %s" % exc)
+    # Not before: what takes a change back loads rules, and brings no unit back.
+    outcome = take_over(plan.others, Hands(host.files, nft, host.search_path))
+    plan.result["warnings"].extend(outcome.problems)
 
 
-def _make_plan(options: Options, host: Host, nft: Nft, wanted: _Wanted) -> _Plan:
-    table = WantedTable(wanted.compiled.table)
-    record = host.files.read(RECORD)
-    comparison = compare(nft, table, record, trial=options.check_mode)
-    persistence = plan_persistence(host.files, options.persist, table.load_text, os.path.realpath(nft.path))
-    findings = find_neighbours(host.root, _list_others(nft, comparison.holding))
-    change = (
-        Change(()) if comparison.equal else live_change(wanted.compiled.table, comparison.held, comparison.differing)
+def _settle(files: Files) -> t.List[str]:
+    """What an earlier change that did not stay left to be said.
+
+    Raises:
+        UnconfirmedError: One waits.
+    """
+    unconfirmed.settle(files)
+    told = unconfirmed.report_taken_back(files)
+    return [] if told is None else [told]
+
+
+def _begin(plan: Plan, confirm: Confirm, host: Host, nft: Nft, wanted: Wanted) -> None:
+    """Puts the new rules in force until the timer runs out; what is no longer used stays, to go back to."""
+    files = host.files
+    undo = unconfirmed.undo_texts(nft, plan.change, exists=plan.comparison.held is not None)
+    answered = ask(checks(wanted.facts, confirm.must_reach, host.root))
+    pending = unconfirmed.wait(
+        files,
+        nft,
+        undo,
+        timeout=confirm.timeout,
+        client=client_of(host.environ),
+        answered=answered,
+        fallback=files.read(RULESET) or "",
     )
-    listings = list_both(nft, table, comparison) if options.diff else Listings("", "")
-    changes = [*describe_changes(wanted.compiled.table, comparison, change.replaces), *persistence.changes]
-    counts = count_table(wanted.compiled.table)
-    firewall = wanted.firewall
-    warnings = [str(problem) for problem in firewall.warnings]
-    warnings.extend(finding.message for finding in findings)
-    if wanted.guard.warning:
-        warnings.append(wanted.guard.warning)
-    result: Result = {
-        "changed": bool(changes),
-        "changes": changes,
-        "effective_rules": firewall.effective_rules,
-        "rules": counts.rules,
-        "policies": [policy.name for policy in (*firewall.default_policies, *firewall.assigned)],
-        "safeguards": wanted.safeguards,
-        "persistence": {"state": persistence.state, "note": persistence.note},
-        "cost": describe_cost(wanted.compiled, len(table.load_text.encode())),
-        "notes": [*wanted.compiled.notes, *([comparison.note] if comparison.note else [])],
-        "warnings": warnings,
-        "diff": describe_diff(comparison, listings, counts, firewall.effective_rules, wanted.safeguards),
+    try:
+        load(nft, [one for one in plan.change.transactions if not one.tidies or not plan.change.is_plain])
+    except ApplyError:
+        unconfirmed.forget(files, pending)
+        raise
+    plan.result["confirmation"] = {
+        "state": "pending",
+        "token": pending.token,
+        "seconds": max(0, int(unconfirmed.seconds_left(pending))),
+        "way_in": wanted.way_in,
     }
-    return _Plan(table, comparison, change, persistence, record, result)
 
 
-def _list_others(nft: Nft, holding: Holding) -> t.List[object]:
-    """The other tables as nft lists them in JSON. Ours is left out: a large one takes nft seconds to write."""
-    found: t.List[object] = []
-    for family, name in holding.others:
-        try:
-            decoded = json.loads(nft.list_json(family, name) or "{}")
-        except ValueError:
-            continue
-        items = decoded.get("nftables") if isinstance(decoded, dict) else None
-        found.extend(items if isinstance(items, list) else ())
-    return found
+def _confirm(options: Options, host: Host, nft: Nft, wanted: Wanted) -> Result:
+    """Keeps the change that waits."""
+    files, confirm = host.files, options.confirm
+    pending = expect_pending(files, confirm.token)
+    if not confirm.answered:
+        check_connection_is_new(pending, client_of(host.environ))
+    notes = check_answers(files, pending, checks(wanted.facts, confirm.must_reach, host.root))
+    unconfirmed.forget(files, pending)
+    plan = make_plan(options, host, nft, wanted)
+    if not plan.change.is_tidying:
+        raise ApplyError(
+            "the change was confirmed and stays in force, but meanwhile something changed on this host: the table inet "
+            "%s, or what a safeguard goes by. Run again" % TABLE_NAME
+        )
+    apply_plan(plan, files, nft)
+    _finish(options, plan, host, nft)
+    plan.result["notes"].extend(notes)
+    plan.result["confirmation"] = {"state": "confirmed"}
+    return plan.result
 
 
-def _apply_plan(plan: _Plan, files: Files, nft: Nft) -> None:
-    """The kernel first; the files only say what the kernel took."""
-    _load(nft, plan.change.transactions)
-    _check_outcome(plan, files, nft)
-    try:
-        apply_persistence(files, plan.persistence)
-    except HostError as exc:
-        raise ApplyError("the ruleset is in force, but what loads it at boot is not in step with it: %s" % exc) from exc
-
-
-def _load(nft: Nft, transactions: t.Sequence[Transaction]) -> None:
-    before: t.Optional[Transaction] = None
-    for transaction in transactions:
-        try:
-            nft.load(transaction.text)
-        except NftError as exc:
-            if transaction.tidies:
-                message = "the new ruleset is in force, but what it no longer uses could not be removed from the table."
-            else:
-                message = "the new ruleset could not be loaded, the rules in force stay.%s" % _take_back(nft, before)
-            raise ApplyError("%s The next run goes on from there.\n%s" % (message, exc)) from exc
-        before = transaction
-
-
-def _take_back(nft: Nft, transaction: t.Optional[Transaction]) -> str:
-    """Removes what nothing uses yet; what cannot be removed is said, and removed by the next run."""
-    if transaction is None or not transaction.undo:
-        return ""
-    try:
-        nft.load(transaction.undo)
-    except NftError:
-        return " New sets and chains that no rule uses were left in the table; the next run removes them."
-    return ""
-
-
-def _check_outcome(plan: _Plan, files: Files, nft: Nft) -> None:
-    """Asks the kernel what it holds now, and keeps the record."""
-    record = plan.table.record(plan.comparison.expected)
-    transactions = plan.change.transactions
-    if transactions:
-        as_wanted, record = outcome(nft, plan.table, plan.comparison, len(transactions))
-        if not as_wanted:
-            plan.result["warnings"].append(
-                "Right after it was loaded, the table inet %s was changed by something else on this host; the next run "
-                "repairs it." % TABLE_NAME
-            )
-    if record == plan.record:
-        return
-    try:
-        write_record(files, record)
-    except HostError as exc:
-        # It only spares the next run some work, unless no namespace can be made here.
-        plan.result["notes"].append("the record of this run could not be kept: %s" % exc)
+def _report(confirm: Confirm, host: Host) -> Result:
+    """What became of a change that was not confirmed."""
+    with hold_lock(host.files.locate(unconfirmed.LOCK)):
+        told = unconfirmed.report_taken_back(host.files, confirm.token)
+        if told is not None:
+            unconfirmed.forget_taken_back(host.files)
+            state = "taken_back"
+        else:
+            pending = unconfirmed.find_pending(host.files)
+            state = "unknown" if pending is None or pending.token != confirm.token else "pending"
+    return {"changed": False, "confirmation": {"state": state, "message": told or ""}, "warnings": [], "diff": {}}
 
 
 def _run_absent(options: Options, host: Host) -> Result:
@@ -251,32 +169,16 @@ def _run_absent(options: Options, host: Host) -> Result:
     except NftMissingError:
         nft = None
     if options.check_mode:
-        return _plan_absent(files, nft, diff=options.diff)[1]
-    with hold_lock(files.locate(_LOCK)):
-        transactions, result = _plan_absent(files, nft, diff=options.diff)
+        return plan_absent(files, nft, diff=options.diff)[1]
+    with hold_lock(files.locate(unconfirmed.LOCK)):
+        told = _settle(files)
+        transactions, result = plan_absent(files, nft, diff=options.diff)
         if nft is not None:
-            _load(nft, transactions)
+            load(nft, transactions)
         if result["changed"]:
+            remove_history(files)
             remove_everything(files)
+        result["warnings"].extend(told)
+        if told:
+            unconfirmed.forget_taken_back(files)
     return result
-
-
-def _plan_absent(files: Files, nft: t.Optional[Nft], *, diff: bool) -> t.Tuple[t.Tuple[Transaction, ...], Result]:
-    held = None if nft is None else read_live().table
-    changes = [] if held is None else ["delete the table inet %s" % TABLE_NAME]
-    changes.extend(plan_absence(files))
-    before = "" if nft is None or held is None or not diff else "# %s\n%s" % (count_held(held), list_held(nft))
-    result: Result = {
-        "changed": bool(changes),
-        "changes": changes,
-        "effective_rules": 0,
-        "rules": 0,
-        "policies": [],
-        "safeguards": {},
-        "cost": {},
-        "persistence": {"state": "none", "note": "firewall_state is absent: nothing of Palisade is left on this host"},
-        "notes": [] if nft is not None else ["nft is not installed: no table was looked for"],
-        "warnings": [],
-        "diff": {"before": before, "after": ""},
-    }
-    return deletion(held), result

@@ -49,6 +49,13 @@ class Files:
     def exists(self, path: str) -> bool:
         return os.path.lexists(self.locate(path))
 
+    def names(self, path: str) -> t.List[str]:
+        """What is in a folder; nothing where there is none."""
+        try:
+            return os.listdir(self.locate(path))
+        except OSError:
+            return []
+
     def link(self, path: str) -> t.Optional[str]:
         """What a symbolic link says; None where there is none."""
         try:
@@ -110,6 +117,39 @@ class Files:
             os.fsync(folder)
         return True
 
+    def write_link(self, path: str, target: str) -> bool:
+        """Makes a symbolic link, or lets the one that is there lead elsewhere, in one step; whether something was done.
+
+        Raises:
+            FileError: The path is no link; or the system refused.
+        """
+        if self.link(path) == target:
+            return False
+        with _told(path), self._open_folder(path) as folder:
+            if folder is None:
+                raise FileError("%s: the folder does not exist" % path)
+            if self.exists(path) and self.link(path) is None:
+                raise FileError("%s is no symbolic link. Move it away, and run again" % path)
+            temporary = _temporary(path)
+            os.symlink(target, temporary, dir_fd=folder)
+            os.rename(temporary, _name(path), src_dir_fd=folder, dst_dir_fd=folder)
+            os.fsync(folder)
+            _remove_abandoned(folder, _name(path))
+        return True
+
+    def remove_abandoned(self, path: str, beginning: str = "") -> None:
+        """Removes what killed runs left in a folder, of files whose names begin so. The caller holds the lock.
+
+        Raises:
+            FileError: The folder is a link or somebody else's, or the system refused.
+        """
+        with _told(path), self._open_folder(path + "/") as folder:
+            for found in [] if folder is None else os.listdir(folder):
+                matched = _TEMPORARY.fullmatch(found)
+                if matched is not None and matched["name"].startswith(beginning):
+                    with contextlib.suppress(FileNotFoundError):
+                        os.unlink(found, dir_fd=folder)
+
     def remove_link(self, path: str) -> bool:
         """Removes a symbolic link; whether there was one. Anything else is left alone."""
         with _told(path), self._open_folder(path) as folder:
@@ -167,6 +207,11 @@ def _name(path: str) -> str:
     return os.path.basename(path)
 
 
+def _temporary(path: str) -> str:
+    """A name beside the path that nobody can foresee."""
+    return ".%s.%s.new" % (_name(path), os.urandom(8).hex())
+
+
 @contextlib.contextmanager
 def _told(path: str) -> t.Iterator[None]:
     """An error of the system, with the path as the operator knows it."""
@@ -198,7 +243,7 @@ def _status(folder: int, path: str, *, folder_wanted: bool = False) -> t.Optiona
 
 
 def _replace(folder: int, name: str, content: bytes, mode: int) -> None:
-    temporary = ".%s.%s.new" % (name, os.urandom(8).hex())
+    temporary = _temporary(name)
     flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
     descriptor = os.open(temporary, flags, 0o600, dir_fd=folder)
     try:

@@ -83,6 +83,14 @@ class Nft:
         """The listing of our table without counter values; None where there is no such table."""
         return self._list("-s", "list", "table", "inet", TABLE_NAME)
 
+    def list_chain(self, name: str) -> str:
+        """A chain of our table, as a table that holds nothing else; without counter values.
+
+        Raises:
+            NftError: There is none, or as for :meth:`load`.
+        """
+        return self._run(("-s", "list", "chain", "inet", TABLE_NAME, name))
+
     def list_json(self, family: str, name: str) -> str:
         """A table as JSON; empty where it is gone, has a name that is no word, or this nft knows no JSON."""
         if not _WORD.fullmatch(name):

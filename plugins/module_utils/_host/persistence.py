@@ -14,69 +14,38 @@ from __future__ import annotations
 import enum
 import typing as t
 
+from .boot import (
+    FOLDER,
+    FOLDER_MODE,
+    LOADED,
+    RULESET,
+    RULESET_MODE,
+    RUN_FOLDER,
+    SAFEGUARD,
+    SAFEGUARD_NAME,
+    SAFEGUARD_UNIT,
+    UNIT,
+    UNIT_NAME,
+    WANTS,
+    BootFile,
+    boot_files,
+)
 from .command import find_program, run_program
 from .errors import HostError
 from .files import Files
-
-FOLDER = "/etc/palisade"
-RULESET = FOLDER + "/ruleset.nft"
+from .nftables_service import DROP_IN
+from .nftables_service import FOLDER as DROP_IN_FOLDER
+from .safeguard_set import find_ssh_ports, safeguard_text
 
 #: What was loaded last, where drift cannot be found by listing (see :mod:`.kernel`).
 RECORD = FOLDER + "/applied.json"
 
-UNIT_NAME = "palisade.service"
-UNIT = "/etc/systemd/system/" + UNIT_NAME
-_WANTS = "/etc/systemd/system/sysinit.target.wants/" + UNIT_NAME
-
 #: sd_booted(3)
 _SYSTEMD_RUNS = "/run/systemd/system"
 
-_FOLDER_MODE = 0o700
-_RULESET_MODE = 0o600
-_UNIT_MODE = 0o644
+_DROP_IN_FOLDER_MODE = 0o755
 
 _SYSTEMCTL_SECONDS = 60.0
-
-# Early, like the unit that comes with Debian's nftables: wanted by sysinit.target, which the rescue
-# system has too, and done before anything configures the network. After nftables.service, which may
-# begin with "flush ruleset"; when that one is restarted or reloaded, this one follows. There is no ExecStop: a
-# host whose firewall is taken away while it shuts down is open. The rules are loaded without what a
-# sandbox could fail to set up.
-_UNIT_TEXT = """\
-# Made by the Ansible collection palisade.nftables. Changes are lost.
-[Unit]
-Description=Palisade firewall
-Documentation=man:nft(8)
-DefaultDependencies=no
-Wants=network-pre.target
-Before=network-pre.target shutdown.target
-Conflicts=shutdown.target
-After=local-fs.target systemd-modules-load.service nftables.service
-PartOf=nftables.service
-ReloadPropagatedFrom=nftables.service
-RequiresMountsFor={folder}
-
-[Service]
-Type=oneshot
-RemainAfterExit=yes
-StandardInput=null
-ExecStart={nft} -f {ruleset}
-ExecReload={nft} -f {ruleset}
-CapabilityBoundingSet=CAP_NET_ADMIN
-LockPersonality=yes
-MemoryDenyWriteExecute=yes
-NoNewPrivileges=yes
-ProtectHome=yes
-ProtectSystem=full
-RestrictAddressFamilies=AF_NETLINK AF_UNIX
-RestrictNamespaces=yes
-RestrictRealtime=yes
-RestrictSUIDSGID=yes
-SystemCallArchitectures=native
-
-[Install]
-WantedBy=sysinit.target
-"""
 
 
 class PersistenceError(HostError):
@@ -98,15 +67,13 @@ class PersistencePlan(t.NamedTuple):
         state: ``systemd`` (the unit loads the ruleset at boot) or ``none``.
         note: Why, for a person.
         changes: What will be done, a sentence each; empty where everything is as wanted.
-        text: The ruleset to save; None where nothing is to be saved.
-        unit: The unit to write; None where there is to be none.
+        files: Everything that is to lie on the host; nothing of ours where that is empty.
     """
 
     state: str
     note: str
     changes: t.Tuple[str, ...] = ()
-    text: t.Optional[str] = None
-    unit: t.Optional[str] = None
+    files: t.Tuple[BootFile, ...] = ()
 
 
 def check_possible(files: Files, mode: Mode) -> None:
@@ -120,11 +87,15 @@ def check_possible(files: Files, mode: Mode) -> None:
         )
 
 
-def plan_persistence(files: Files, mode: Mode, text: str, nft: str) -> PersistencePlan:
+def plan_persistence(
+    files: Files, mode: Mode, text: str, nft: str, safeguard: t.Optional[str] = None
+) -> PersistencePlan:
     """What makes ``text`` survive a reboot, or removes what did; only reads.
 
     Args:
         nft: The absolute path of the program that loads it.
+        safeguard: What is loaded where ``text`` cannot be (see :func:`.safeguard_set.safeguard_of`); None: a
+            set that lets in to sshd.
 
     Raises:
         PersistenceError: ``true`` is asked of a host that cannot.
@@ -137,43 +108,60 @@ def plan_persistence(files: Files, mode: Mode, text: str, nft: str) -> Persisten
     if not _systemd_runs(files):
         note = "this host does not run systemd: the ruleset is not loaded at boot, and nothing was saved"
         return PersistencePlan("none", note)
-    unit = _UNIT_TEXT.format(folder=FOLDER, nft=nft, ruleset=RULESET)
-    changes = []
-    if not files.is_as(RULESET, text, _RULESET_MODE):
-        changes.append("save the ruleset as %s" % RULESET)
-    if not files.is_as(UNIT, unit, _UNIT_MODE):
-        changes.append("write the unit %s" % UNIT)
-    if files.link(_WANTS) is None:
+    root = files.locate("/")
+    if safeguard is None:
+        safeguard = safeguard_text(find_ssh_ports(root))
+    wanted = boot_files(root, text, safeguard, nft)
+    changes = [file.change for file in wanted.files if not files.is_as(file.path, file.text, file.mode)]
+    if _drop_in_is_left(files, wanted.files):
+        changes.append("remove %s" % DROP_IN)
+    if files.link(LOADED) != RULESET:
+        changes.append("let %s say that the ruleset is loaded" % LOADED)
+    if files.link(WANTS) is None:
         changes.append("enable %s, which loads the ruleset at boot" % UNIT_NAME)
     note = "%s loads %s at boot, before the network comes up" % (UNIT_NAME, RULESET)
-    return PersistencePlan("systemd", note, tuple(changes), text, unit)
+    if not wanted.seamless:
+        note += (
+            "; nftables.service has commands of its own on this host, so when it is started, reloaded or stopped the "
+            "table may be gone for an instant, until it is loaded again"
+        )
+    return PersistencePlan("systemd", note, tuple(changes), wanted.files)
 
 
 def apply_persistence(files: Files, plan: PersistencePlan) -> None:
-    """Does what the plan says.
+    """Does what the plan says, once the kernel holds the ruleset.
 
     Raises:
         FileError, PersistenceError: Something could not be done.
     """
     if not plan.changes:
         return
-    if plan.unit is None or plan.text is None:
-        remove_unit(files)
-        files.remove(RULESET)
-        files.remove_folder(FOLDER)
+    if not plan.files:
+        _remove(files)
         return
-    files.make_folder(FOLDER, _FOLDER_MODE)
-    files.write(RULESET, plan.text, _RULESET_MODE)
-    if files.write(UNIT, plan.unit, _UNIT_MODE):
+    files.make_folder(FOLDER, FOLDER_MODE)
+    files.make_folder(RUN_FOLDER, FOLDER_MODE)
+    units_differ = False
+    for file in plan.files:
+        if file.path == DROP_IN:
+            files.make_folder(DROP_IN_FOLDER, _DROP_IN_FOLDER_MODE)
+        written = files.write(file.path, file.text, file.mode)
+        units_differ = units_differ or (written and file.path in (UNIT, SAFEGUARD_UNIT, DROP_IN))
+        if file.path == RULESET:
+            # The drop-in is of use only where this is there.
+            files.write_link(LOADED, RULESET)
+    if _drop_in_is_left(files, plan.files):
+        units_differ = _remove_drop_in(files) or units_differ
+    if units_differ:
         _reload(files)
-    if files.link(_WANTS) is None:
+    if files.link(WANTS) is None:
         _systemctl(files, "enable", UNIT_NAME)
 
 
 def write_record(files: Files, text: str) -> None:
     """Keeps what :func:`.kernel.outcome` returned for the next run."""
-    files.make_folder(FOLDER, _FOLDER_MODE)
-    files.write(RECORD, text, _RULESET_MODE)
+    files.make_folder(FOLDER, FOLDER_MODE)
+    files.write(RECORD, text, RULESET_MODE)
 
 
 def plan_absence(files: Files) -> t.Tuple[str, ...]:
@@ -185,31 +173,52 @@ def plan_absence(files: Files) -> t.Tuple[str, ...]:
 
 
 def remove_everything(files: Files) -> None:
-    """Removes every file of ours, whichever of them there are."""
-    remove_unit(files)
-    files.remove(RULESET)
+    """Removes every file of ours, whichever of them there are; the rules in the kernel stay."""
     files.remove(RECORD)
+    _remove(files)
+
+
+def _remove(files: Files) -> None:
+    """Removes the units, and what they load."""
+    there = [name for name, path in ((UNIT_NAME, UNIT), (SAFEGUARD_NAME, SAFEGUARD_UNIT)) if files.exists(path)]
+    if there and _systemd_runs(files):
+        if UNIT_NAME in there:
+            _systemctl(files, "disable", UNIT_NAME)
+        if not files.root_is_elsewhere:
+            # Also stopped, which touches no rule: there is no ExecStop. One that failed is forgotten.
+            _systemctl(files, "stop", *there)
+            for name in there:
+                _forget_failure(name)
+    files.remove_link(WANTS)
+    removed = [_remove_drop_in(files), files.remove(UNIT), files.remove(SAFEGUARD_UNIT)]
+    if any(removed):
+        _reload(files)
+    files.remove_link(LOADED)
+    files.remove_folder(RUN_FOLDER)
+    files.remove(RULESET)
+    files.remove(SAFEGUARD)
     files.remove_folder(FOLDER)
 
 
-def remove_unit(files: Files) -> None:
-    """Disables and removes the unit; the rules in the kernel stay."""
-    there = files.exists(UNIT)
-    if there and _systemd_runs(files):
-        # Also stopped, which touches no rule: there is no ExecStop.
-        _systemctl(files, "disable", UNIT_NAME)
-        if not files.root_is_elsewhere:
-            _systemctl(files, "stop", UNIT_NAME)
-    files.remove_link(_WANTS)
-    if files.remove(UNIT):
-        _reload(files)
+def _remove_drop_in(files: Files) -> bool:
+    removed = files.remove(DROP_IN)
+    if removed:
+        files.remove_folder(DROP_IN_FOLDER)
+    return removed
+
+
+def _drop_in_is_left(files: Files, wanted: t.Sequence[BootFile]) -> bool:
+    return DROP_IN not in [file.path for file in wanted] and files.exists(DROP_IN)
 
 
 def _plan_removal(files: Files) -> t.Tuple[str, ...]:
     changes = []
-    if files.link(_WANTS) is not None:
+    if files.link(WANTS) is not None:
         changes.append("disable %s" % UNIT_NAME)
-    changes.extend("remove %s" % path for path in (UNIT, RULESET) if files.exists(path))
+    paths = (DROP_IN, UNIT, SAFEGUARD_UNIT, RULESET, SAFEGUARD)
+    changes.extend("remove %s" % path for path in paths if files.exists(path))
+    if files.link(LOADED) is not None:
+        changes.append("remove %s" % LOADED)
     return tuple(changes)
 
 
@@ -220,6 +229,13 @@ def _systemd_runs(files: Files) -> bool:
 def _reload(files: Files) -> None:
     if _systemd_runs(files) and not files.root_is_elsewhere:
         _systemctl(files, "daemon-reload")
+
+
+def _forget_failure(unit: str) -> None:
+    """Otherwise systemd goes on naming a unit that is gone. It refuses where there is nothing to forget."""
+    path = find_program("systemctl")
+    if path is not None:
+        run_program([path, "--no-ask-password", "reset-failed", unit], seconds=_SYSTEMCTL_SECONDS)
 
 
 def _systemctl(files: Files, *arguments: str) -> None:

@@ -82,6 +82,7 @@ def describe_safeguards(firewall: Firewall, facts: HostFacts, ssh: str) -> t.Dic
     return {
         "dns": _servers(firewall.safeguards.dns, facts.dns_servers),
         "ntp": _servers(firewall.safeguards.ntp, facts.ntp_servers),
+        "metadata": _servers(firewall.safeguards.metadata, facts.metadata_servers),
         "dhcp4": dhcp.mode == "on" or (dhcp.mode == "auto" and facts.dhcp4),
         "dhcp6": dhcp.mode == "on" or (dhcp.mode == "auto" and facts.dhcp6),
         "ssh": ssh,
@@ -148,6 +149,8 @@ def describe_diff(
 
 
 def _found(safeguards: t.Mapping[str, t.Any]) -> str:
-    lines = ["# safeguard %s: %s\n" % (name, ", ".join(safeguards[name]) or "none") for name in ("dns", "ntp")]
+    lines = [
+        "# safeguard %s: %s\n" % (name, ", ".join(safeguards[name]) or "none") for name in ("dns", "ntp", "metadata")
+    ]
     leased = [name for name in ("dhcp4", "dhcp6") if safeguards[name]]
     return "".join([*lines, "# safeguard dhcp: %s\n" % (", ".join(leased) or "none")])

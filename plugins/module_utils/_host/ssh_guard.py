@@ -82,6 +82,27 @@ def guard_ssh(program: Program, safeguard: Safeguard, connection: str, environ: 
     return GuardReport("nothing to check: the connection %s is not SSH" % plugin)
 
 
+def describe_way_in(program: Program, connection: str, environ: t.Mapping[str, str]) -> str:
+    """What the program decides of a new connection from where this run comes from; empty where that is not known.
+
+    Args:
+        connection, environ: As for :func:`guard_ssh`.
+    """
+    if connection.rpartition(".")[2] not in _SSH:
+        return ""
+    found = find_ssh_connection(environ)
+    if found is None:
+        return ""
+    try:
+        check_connection(program, found, interface_towards(found.client_address))
+    except CutOffError as exc:
+        return str(exc).partition("\n")[2]
+    return (
+        "The policies accept a new connection %s, so something else refuses it: another table of this host, or a "
+        "firewall on the way" % _describe(found)
+    )
+
+
 def check_connection(program: Program, connection: SshConnection, interface: t.Optional[str]) -> GuardReport:
     """Puts every kind of packet of a new connection to the evaluator.
 

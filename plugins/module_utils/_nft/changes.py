@@ -68,11 +68,13 @@ class Transaction(t.NamedTuple):
         undo: Text that takes it back, if nothing uses yet what it made; empty where it is not to be
             taken back.
         tidies: It only removes what the rules no longer use.
+        refills: The chains whose rules it replaces, which are there already.
     """
 
     text: str
     undo: str = ""
     tidies: bool = False
+    refills: t.Tuple[str, ...] = ()
 
 
 class Change(t.NamedTuple):
@@ -85,6 +87,21 @@ class Change(t.NamedTuple):
 
     transactions: t.Tuple[Transaction, ...]
     replaces: str = ""
+
+    @property
+    def is_plain(self) -> bool:
+        """Whether only its last step removes anything, so that refilling chains takes it back until then."""
+        return not self.replaces and not any(one.tidies for one in self.transactions[:-1])
+
+    @property
+    def is_tidying(self) -> bool:
+        """Whether it changes nothing for any packet."""
+        return all(one.tidies for one in self.transactions)
+
+    @property
+    def refilled(self) -> t.Tuple[str, ...]:
+        """The chains whose rules it replaces, and that are there before it."""
+        return tuple(name for one in self.transactions for name in one.refills)
 
 
 def live_change(wanted: Table, held: t.Optional[HeldTable], differing: t.AbstractSet[Key] = frozenset()) -> Change:
@@ -130,7 +147,10 @@ def _steps(wanted: Table, present: t.AbstractSet[Key], stale: t.AbstractSet[str]
         yield Transaction(render_additions(inert, missing, present), _removal(missing))
     switched = {chain.name for chain in wanted.chains if not chain.constant and chain.name in stale}
     if switched:
-        yield Transaction(render_refill(wanted, switched))
+        yield Transaction(
+            render_refill(wanted, switched),
+            refills=tuple(sorted(name for name in switched if (CHAIN, name) in present)),
+        )
     unwanted = present - keys
     if unwanted:
         yield Transaction(_removal(unwanted), tidies=True)

@@ -4,7 +4,7 @@
 
 # Note that this module util is PRIVATE to the collection and can change without notice.
 
-"""What a host needs to stay alive: its resolvers, its time servers, and whether it leases its address.
+"""What a host needs to stay alive: its resolvers, its time servers, the metadata of its cloud, its lease.
 
 The values are found on the host at apply time, or handed over by the operator (``host=`` of the filter).
 """
@@ -24,14 +24,16 @@ ANYWHERE = "any"
 
 DNS_PORT = 53
 NTP_PORT = 123
+METADATA_PORT = 80
 
 #: The protocols that a server can be asked over, in the order in which they are always listed.
 PROTOCOLS = ("udp", "tcp")
 
 DNS_PROTOCOLS = ("udp", "tcp")
 NTP_PROTOCOLS = ("udp",)
+METADATA_PROTOCOLS = ("tcp",)
 
-_FACT_KEYS = ("dns_servers", "ntp_servers", "dhcp4", "dhcp6")
+_FACT_KEYS = ("dns_servers", "ntp_servers", "metadata_servers", "dhcp4", "dhcp6")
 _SERVER_KEYS = ("address", "port", "protocols")
 
 
@@ -51,6 +53,8 @@ class Server:
 class HostFacts:
     """The needs of one host.
 
+    ``metadata_servers`` are those that cloud-init asks at every boot, where it asks over the network.
+
     ``notes`` are sentences for people, what was found and where; they take no part in comparisons,
     because two hosts with the same needs get the same rules.
     """
@@ -59,6 +63,7 @@ class HostFacts:
     ntp_servers: t.Tuple[Server, ...] = ()
     dhcp4: bool = False
     dhcp6: bool = False
+    metadata_servers: t.Tuple[Server, ...] = ()
     notes: t.Tuple[str, ...] = dataclasses.field(default=(), compare=False)
 
 
@@ -87,8 +92,8 @@ def _order(server: Server) -> t.Tuple[int, int, int]:
 def hostfacts_from_plain(value: object, path: Path, problems: Problems) -> HostFacts:
     """The facts that an operator hands over.
 
-    Shape: ``{dns_servers: [server], ntp_servers: [server], dhcp4: boolean, dhcp6: boolean}``, each
-    optional. A server is an address, ``any``, or ``{address, port, protocols}``.
+    Shape: ``{dns_servers: [server], ntp_servers: [server], metadata_servers: [server], dhcp4: boolean,
+    dhcp6: boolean}``, each optional. A server is an address, ``any``, or ``{address, port, protocols}``.
 
     What is wrong is added to ``problems`` and left out of the result.
     """
@@ -103,6 +108,13 @@ def hostfacts_from_plain(value: object, path: Path, problems: Problems) -> HostF
         ntp_servers=_servers(given.get("ntp_servers"), path / "ntp_servers", problems, NTP_PORT, NTP_PROTOCOLS),
         dhcp4=_boolean(given.get("dhcp4"), path / "dhcp4", problems),
         dhcp6=_boolean(given.get("dhcp6"), path / "dhcp6", problems),
+        metadata_servers=_servers(
+            given.get("metadata_servers"),
+            path / "metadata_servers",
+            problems,
+            METADATA_PORT,
+            METADATA_PROTOCOLS,
+        ),
     )
 
 
@@ -111,6 +123,9 @@ def hostfacts_to_plain(facts: HostFacts) -> t.Dict[str, t.Any]:
     return {
         "dns_servers": [_server_to_plain(server, DNS_PORT, DNS_PROTOCOLS) for server in facts.dns_servers],
         "ntp_servers": [_server_to_plain(server, NTP_PORT, NTP_PROTOCOLS) for server in facts.ntp_servers],
+        "metadata_servers": [
+            _server_to_plain(server, METADATA_PORT, METADATA_PROTOCOLS) for server in facts.metadata_servers
+        ],
         "dhcp4": facts.dhcp4,
         "dhcp6": facts.dhcp6,
     }

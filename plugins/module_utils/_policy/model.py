@@ -164,6 +164,7 @@ class Safeguards:
     dns: Safeguard = Safeguard()
     ntp: Safeguard = Safeguard()
     dhcp: Safeguard = Safeguard()
+    metadata: Safeguard = Safeguard()
     ssh: Safeguard = Safeguard()
 
 

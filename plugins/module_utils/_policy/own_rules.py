@@ -89,6 +89,7 @@ def safeguard_rules(
     for name, safeguard, found, fallback in (
         ("dns", safeguards.dns, facts.dns_servers, (("udp", 53), ("tcp", 53))),
         ("ntp", safeguards.ntp, facts.ntp_servers, (("udp", 123),)),
+        ("metadata", safeguards.metadata, facts.metadata_servers, (("tcp", 80),)),
     ):
         servers = _servers(safeguard, found, fallback)
         if direction is Direction.EGRESS or not stateful:

@@ -48,7 +48,7 @@ _LIMIT = re.compile(r"([1-9][0-9]{0,5})/(second|minute|hour|day)", re.ASCII | re
 #: dollar sign, with which the prefix of a log statement names a variable.
 _LOG_PREFIX = re.compile(r"[ !#%-\[\]-~]{0,64}", re.ASCII)
 _GROUPS = range(65536)
-_SAFEGUARDS = ("dns", "ntp", "dhcp", "ssh")
+_SAFEGUARDS = ("dns", "ntp", "dhcp", "metadata", "ssh")
 
 
 def read_profile(value: object, problems: Problems) -> Profile:
@@ -166,11 +166,11 @@ def read_counters(value: object, problems: Problems) -> bool:
 
 
 def read_safeguards(value: object, networks: Networks, problems: Problems) -> Safeguards:
-    """``{dns, ntp, dhcp, ssh}``, each ``auto`` where it is not given."""
+    """``{dns, ntp, dhcp, metadata, ssh}``, each ``auto`` where it is not given."""
     if value is None:
         return Safeguards()
     place = Path("firewall_safeguards")
-    mapping = read_mapping(value, place, problems, "a mapping with dns, ntp, dhcp and ssh")
+    mapping = read_mapping(value, place, problems, "a mapping with dns, ntp, dhcp, metadata and ssh")
     if mapping is None:
         return Safeguards()
     check_keys(mapping, _SAFEGUARDS, place, problems)
@@ -182,8 +182,12 @@ def _read_safeguard(name: str, value: object, networks: Networks, place: Path, p
     if value is None or (isinstance(value, str) and value.lower() == "auto"):
         return Safeguard()
     switched = as_boolean(value)
-    if switched is not None:
+    if switched is not None and (name != "metadata" or not switched):
         return Safeguard(mode="on" if switched else "off")
+    if name == "metadata" and switched:
+        # Metadata holds secrets, so where it is asked for has to be said.
+        problems.error(place, "choice", "%s is not one of auto, false or a list of addresses" % show(value))
+        return Safeguard()
     if name == "dhcp":
         problems.error(place, "choice", "%s is not one of auto, true, false" % show(value))
         return Safeguard()

@@ -12,12 +12,20 @@ import posixpath
 import typing as t
 
 from .includes import read_with_includes
+from .network_manager import read_shell_assignments
 from .server_text import parse_port
 from .systemd import files_by_name
 from .time_source import NTS_PORT, TimeSource, option
 from .tree import Tree
 
 _CONFIGURATION = ("/etc/chrony/chrony.conf", "/etc/chrony.conf")
+
+#: What start scripts hand to the daemon: of Debian, of Red Hat's family, of OpenRC.
+_SETTINGS = ("/etc/default/chrony", "/etc/sysconfig/chronyd", "/etc/conf.d/chronyd")
+_OPTIONS = ("DAEMON_OPTS", "OPTIONS", "ARGS")
+
+#: Servers of leases that a helper script tells the daemon while it runs, one on a line.
+_TOLD = ("/var/lib/dhclient/chrony.servers.*", "/var/lib/dhcp/chrony.servers.*", "/run/chrony-helper/dhclient/*")
 
 #: Folders that DHCP clients write sources to.
 _FROM_LEASES = ("/run/", "/var/run/", "/var/lib/dhcp/", "/var/lib/dhclient/")
@@ -28,11 +36,10 @@ _SOURCES = frozenset(("server", "pool", "peer"))
 
 def read_chrony(tree: Tree) -> t.List[TimeSource]:
     """The servers, pools and peers of the configuration and of all folders that it names."""
-    start = next((path for path in _CONFIGURATION if tree.exists(path)), None)
+    start = next((path for path in (*_named(tree), *_CONFIGURATION) if path and tree.exists(path)), None)
     if start is None:
         return []
     source_folders: t.List[str] = []
-    source_files: t.List[str] = []
 
     def included(line: str) -> t.List[str]:
         words = line.split()
@@ -58,7 +65,20 @@ def read_chrony(tree: Tree) -> t.List[TimeSource]:
     for path in source_files:
         for line in tree.lines(path):
             found += _source(line, path)
+    for pattern in _TOLD:
+        for path in tree.glob(pattern):
+            for line in tree.lines(path):
+                found += _source("server " + line, path)
     return found
+
+
+def _named(tree: Tree) -> t.Iterator[str]:
+    """The configuration files that start scripts name instead of the compiled in one."""
+    for path in _SETTINGS:
+        values = read_shell_assignments(tree.read(path) or "")
+        for name in _OPTIONS:
+            yield option(values.get(name, "").split(), "-f")
+        yield values.get("CFGFILE", "")
 
 
 def _source(line: str, path: str) -> t.List[TimeSource]:

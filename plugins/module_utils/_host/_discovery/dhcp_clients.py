@@ -4,7 +4,7 @@
 
 # Note that this module util is PRIVATE to the collection and can change without notice.
 
-"""DHCP clients that run on their own or below another manager: dhclient, dhcpcd, and resolvconf's records."""
+"""DHCP clients that run on their own or below another manager: dhclient, dhcpcd, udhcpc, resolvconf's records."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ import calendar
 import re
 import typing as t
 
+from .network_manager import read_shell_assignments
 from .network_state import NetworkState, server_addresses
 from .systemd import Services
 from .tree import Tree
@@ -54,7 +55,21 @@ _DHCPCD_BLOCKS = frozenset(("interface", "profile", "ssid"))
 
 _RESOLVCONF_RECORDS = ("/run/resolvconf/interface", "/run/resolvconf/interfaces", "/run/resolvconf/keys")
 _DHCPCD_RECORDS = "/run/dhcpcd/hook-state/resolv.conf"
-_RESOLVCONF_FIXED = ("/etc/resolvconf/resolv.conf.d/head", "/etc/resolvconf/resolv.conf.d/base")
+_RESOLVCONF_FIXED = (
+    "/etc/resolvconf/resolv.conf.d/head",
+    "/etc/resolvconf/resolv.conf.d/base",
+    "/etc/resolv.conf.head",
+    "/etc/resolv.conf.tail",
+)
+
+#: Settings that fix resolvers: of openresolv, and of SUSE's netconfig.
+_RESOLVCONF_SETTINGS = (
+    ("/etc/resolvconf.conf", "name_servers"),
+    ("/etc/sysconfig/network/config", "NETCONFIG_DNS_STATIC_SERVERS"),
+)
+
+#: Where the script of busybox' client is told whether to write resolv.conf(5), in Alpine.
+_UDHCPC_CONFIGURATION = "/etc/udhcpc/udhcpc.conf"
 
 #: How records of a lease or a router advertisement end; those of ifupdown end in inet or inet6.
 _LEASED_RECORDS = ("dhclient", "dhcp", "dhcp4", "dhcp6", "dhcpcd", "pump", "ra", "udhcpc")
@@ -142,6 +157,18 @@ def read_dhcpcd(tree: Tree, services: Services, state: NetworkState) -> None:
         state.lease6("%s, and a router may ask for DHCPv6" % where)
 
 
+def read_udhcpc(tree: Tree, services: Services, state: NetworkState) -> None:
+    """Adds the clients of busybox that run, and what their script is told; ifupdown has to be read before."""
+    settings = read_shell_assignments(tree.read(_UDHCPC_CONFIGURATION) or "")
+    if settings.get("RESOLV_CONF", "").lower() in ("no", "-"):
+        state.unmarked_writer = False
+    else:
+        state.unmarked_writer = state.unmarked_writer or services.is_running(*tree.glob("/run/udhcpc.*.pid"))
+    for path in tree.glob("/run/udhcpc*.pid"):
+        if services.is_running(path):
+            (state.lease6 if path.startswith("/run/udhcpc6") else state.lease4)("udhcpc runs (%s)" % path)
+
+
 def read_resolver_records(tree: Tree, state: NetworkState) -> None:
     """Adds the resolvers that interfaces announced to resolvconf(8) or to dhcpcd, one file each."""
     for folder in (*_RESOLVCONF_RECORDS, _DHCPCD_RECORDS):
@@ -154,3 +181,5 @@ def read_resolver_records(tree: Tree, state: NetworkState) -> None:
                 state.fixed_dns |= addresses
     for path in _RESOLVCONF_FIXED:
         state.fixed_dns |= server_addresses(nameservers(tree.read(path) or ""))
+    for path, key in _RESOLVCONF_SETTINGS:
+        state.fixed_dns |= server_addresses(read_shell_assignments(tree.read(path) or "").get(key, "").split())

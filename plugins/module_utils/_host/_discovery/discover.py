@@ -11,6 +11,7 @@ from __future__ import annotations
 import typing as t
 
 from ..._policy.hostfacts import HostFacts
+from .cloud_init import find_metadata_servers
 from .leases import lease_notes, read_network
 from .resolvers import find_resolvers
 from .systemd import Services
@@ -19,7 +20,7 @@ from .tree import Tree
 
 
 def discover(root: str = "/", now: t.Optional[float] = None) -> HostFacts:
-    """The resolvers, the time servers and the leases of the host whose files are below ``root``.
+    """The resolvers, the time servers, the metadata and the leases of the host whose files are below ``root``.
 
     Files that are missing, unreadable or nonsense count as absent; nothing is raised. ``now`` (seconds
     since the epoch, the clock if None) tells which DHCP leases are over.
@@ -29,10 +30,12 @@ def discover(root: str = "/", now: t.Optional[float] = None) -> HostFacts:
     network = read_network(tree, services, now)
     dns_servers, dns_notes = find_resolvers(tree, services, network)
     ntp_servers, ntp_notes = find_time_servers(tree, services, network)
+    metadata_servers, metadata_notes = find_metadata_servers(tree)
     return HostFacts(
         dns_servers=dns_servers,
         ntp_servers=ntp_servers,
         dhcp4=bool(network.dhcp4),
         dhcp6=bool(network.dhcp6),
-        notes=(*dns_notes, *ntp_notes, *lease_notes(network)),
+        metadata_servers=metadata_servers,
+        notes=(*dns_notes, *ntp_notes, *lease_notes(network), *metadata_notes),
     )

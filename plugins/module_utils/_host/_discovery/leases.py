@@ -12,7 +12,7 @@ import re
 import time
 import typing as t
 
-from .dhcp_clients import read_dhclient, read_dhcpcd, read_resolver_records
+from .dhcp_clients import read_dhclient, read_dhcpcd, read_resolver_records, read_udhcpc
 from .ifupdown import read_ifupdown
 from .network_manager import read_network_manager
 from .network_state import NetworkState
@@ -35,6 +35,7 @@ def read_network(tree: Tree, services: Services, now: t.Optional[float] = None) 
     read_networkd(tree, services, state)
     read_network_manager(tree, services, state)
     read_ifupdown(tree, state)
+    read_udhcpc(tree, services, state)
     _read_netplan(tree, state)
     read_dhclient(tree, services, state, time.time() if now is None else now)
     read_dhcpcd(tree, services, state)

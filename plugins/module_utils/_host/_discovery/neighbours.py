@@ -16,16 +16,6 @@ from .includes import read_with_includes
 from .systemd import Services
 from .tree import Tree
 
-_UFW_PROGRAMS = ("/usr/sbin/ufw", "/sbin/ufw", "/usr/bin/ufw", "/usr/lib/ufw/ufw-init", "/lib/ufw/ufw-init")
-_UFW_ENABLED = re.compile(r"ENABLED=[\"']?yes[\"']?", re.IGNORECASE)
-
-#: Units that load saved iptables rules, and the rules that they load: Debian's and Red Hat's.
-_SAVED_RULES = (
-    ("netfilter-persistent", ("/etc/iptables/rules.v4", "/etc/iptables/rules.v6")),
-    ("iptables", ("/etc/sysconfig/iptables",)),
-    ("ip6tables", ("/etc/sysconfig/ip6tables",)),
-)
-
 _NFTABLES_FILES = ("/etc/nftables.conf", "/etc/sysconfig/nftables.conf", "/etc/nftables.nft")
 _NFT_INCLUDE = re.compile(r"include\s+[\"']([^\"']{1,4096})[\"']")
 _NFT_FLUSH = re.compile(r"(?:^|;)\s*flush\s+ruleset\b")
@@ -37,8 +27,7 @@ _LISTED_PORTS = 20
 class Finding(t.NamedTuple):
     """``code`` is stable and for programs; ``message`` says what, where, what follows and what to do.
 
-    Codes: ``ufw``, ``firewalld``, ``saved-iptables-rules``, ``nftables-service``, ``foreign-chain``,
-    ``published-ports``.
+    Codes: ``nftables-service``, ``foreign-chain``, ``published-ports``.
     """
 
     code: str
@@ -46,7 +35,9 @@ class Finding(t.NamedTuple):
 
 
 def find_neighbours(root: str, foreign_tables_json: object, self_table: str = "palisade") -> t.Tuple[Finding, ...]:
-    """Other firewall managers, foreign chains that refuse packets, and published container ports.
+    """Foreign chains that refuse packets, what flushes every table, and published container ports.
+
+    Other firewall managers are found by :mod:`..conflicts`.
 
     Args:
         root: Where the host's files lie: "/" on a host.
@@ -57,8 +48,7 @@ def find_neighbours(root: str, foreign_tables_json: object, self_table: str = "p
     tree = Tree(root)
     services = Services(tree)
     tables = read_tables(foreign_tables_json, self_table)
-    found = [*_ufw(tree), *_firewalld(tree, services, tables), *_saved_rules(tree, services)]
-    found += _nftables_service(tree, services)
+    found = list(_nftables_service(tree, services))
     for table, chains in find_refusing_chains(tables):
         found.append(
             Finding(
@@ -70,50 +60,6 @@ def find_neighbours(root: str, foreign_tables_json: object, self_table: str = "p
         )
     found += _published_ports(tables)
     return tuple(found)
-
-
-def _ufw(tree: Tree) -> t.Iterator[Finding]:
-    # The file outlives the package, so the program has to be there too.
-    path = "/etc/ufw/ufw.conf"
-    if any(_UFW_ENABLED.fullmatch(line) for line in tree.lines(path)) and any(map(tree.exists, _UFW_PROGRAMS)):
-        yield Finding(
-            "ufw",
-            "ufw is enabled (%s) and filters the same packets: a packet has to be accepted by ufw and by the "
-            "policies. Switch it off with 'ufw disable', or keep its rules in step with the policies." % path,
-        )
-
-
-def _firewalld(tree: Tree, services: Services, tables: Tables) -> t.Iterator[Finding]:
-    reasons = []
-    if services.is_enabled("firewalld"):
-        reasons.append("it starts at boot")
-    if "inet firewalld" in tables or tree.exists("/run/firewalld.pid") or tree.exists("/run/firewalld"):
-        reasons.append("it runs")
-    if reasons:
-        yield Finding(
-            "firewalld",
-            "firewalld is active (%s) and filters the same packets: a packet has to be accepted by firewalld and by "
-            "the policies. Switch it off with 'systemctl disable --now firewalld', or keep its zones in step with "
-            "the policies." % " and ".join(reasons),
-        )
-
-
-def _saved_rules(tree: Tree, services: Services) -> t.Iterator[Finding]:
-    for service, paths in _SAVED_RULES:
-        loaded = [path for path in paths if any(line.startswith("-A") or _refuses(line) for line in tree.lines(path))]
-        if loaded and services.is_enabled(service):
-            yield Finding(
-                "saved-iptables-rules",
-                "%s.service loads iptables rules at boot (%s), which filter beside the policies: what they drop stays "
-                "dropped, and what they accept still has to be accepted by the policies. Move the rules into "
-                "policies and disable the unit." % (service, ", ".join(loaded)),
-            )
-
-
-def _refuses(line: str) -> bool:
-    """Whether a line of iptables-save(8) sets a chain's policy to DROP."""
-    words = line.split()
-    return len(words) > 1 and words[0].startswith(":") and words[1] == "DROP"
 
 
 def _nftables_service(tree: Tree, services: Services) -> t.Iterator[Finding]:

@@ -12,7 +12,8 @@ import re
 import typing as t
 
 from .network_state import NetworkState, server_addresses
-from .systemd import Assignment, Services, last_value, parse_boolean, read_assignments
+from .server_text import parse_server
+from .systemd import Assignment, Services, files_by_name, last_value, parse_boolean, read_assignments
 from .tree import Tree
 
 #: NetworkManager.conf(5), "keyfile": where profiles lie.
@@ -21,6 +22,15 @@ _PROFILES = (
     "/run/NetworkManager/system-connections",
     "/usr/lib/NetworkManager/system-connections",
 )
+
+#: NetworkManager.conf(5): itself, and the folders that add to it, most important first.
+_SETTINGS = "/etc/NetworkManager/NetworkManager.conf"
+_SETTINGS_FOLDERS = ("/etc/NetworkManager/conf.d", "/run/NetworkManager/conf.d", "/usr/lib/NetworkManager/conf.d")
+_GLOBAL_DNS = "global-dns-domain-"
+
+#: DNS over TLS, RFC 7858, as NetworkManager writes it in front of a resolver.
+_OVER_TLS = "dns+tls"
+_TLS_PORT = 853
 
 #: Profiles that never ask a DHCP server.
 _WITHOUT_DHCP = frozenset(("loopback", "vpn", "wireguard"))
@@ -41,6 +51,7 @@ def read_network_manager(tree: Tree, services: Services, state: NetworkState) ->
     if active or tree.names("/run/NetworkManager/devices"):
         active = True
         _read_profiles(tree, state)
+        _read_global_dns(tree, state)
     for folder in _IFCFG:
         for name in tree.names(folder):
             if name.startswith("ifcfg-") and name != "ifcfg-lo" and not name.endswith(_IFCFG_BACKUPS):
@@ -70,8 +81,7 @@ def _read_profile(assignments: t.Sequence[Assignment], path: str, state: Network
     if connection.get("type") in _WITHOUT_DHCP:
         return
     for section in ("ipv4", "ipv6"):
-        listed = last_value(assignments, section, "dns").replace(",", ";").split(";")
-        state.fixed_dns |= server_addresses(word.strip() for word in listed)
+        _add_resolvers(last_value(assignments, section, "dns"), path, state)
     if connection.get("master") or connection.get("controller"):
         # A port of a bond, team or bridge has no addresses of its own.
         return
@@ -83,6 +93,27 @@ def _read_profile(assignments: t.Sequence[Assignment], path: str, state: Network
         state.lease6("ipv6.method=auto in %s, as a router may ask for DHCPv6" % path)
     elif ipv6 in _IPV6_BY_DHCP:
         state.lease6("ipv6.method=%s in %s" % (ipv6, path))
+
+
+def _read_global_dns(tree: Tree, state: NetworkState) -> None:
+    """Resolvers that hold for all profiles."""
+    for path in (_SETTINGS, *files_by_name(tree, _SETTINGS_FOLDERS, ".conf")):
+        for item in read_assignments(tree, path):
+            if item.section.startswith(_GLOBAL_DNS) and item.key == "servers":
+                _add_resolvers(item.value, path, state)
+
+
+def _add_resolvers(text: str, path: str, state: NetworkState) -> None:
+    """A list with semicolons or commas of ``[SCHEME://]ADDRESS[:PORT][#NAME]``."""
+    for word in text.replace(",", ";").split(";"):
+        scheme, mark, rest = word.strip().rpartition("://")
+        parsed = parse_server(rest)
+        if parsed is None:
+            continue
+        address, port = parsed
+        state.fixed_dns.add(address)
+        if mark and scheme == _OVER_TLS:
+            state.tls_dns.append((address, port or _TLS_PORT, path))
 
 
 def read_shell_assignments(text: str) -> t.Dict[str, str]:

@@ -36,6 +36,7 @@ class NetworkState:
         leased_ntp: Addresses of time servers that a lease brought.
         link_dns: Resolvers of interfaces, for systemd-resolved.
         link_ntp: Names and addresses of time servers of interfaces, for systemd-timesyncd.
+        tls_dns: Address, port and file of resolvers that are asked over TLS.
         unmarked_writer: A DHCP client that writes resolv.conf(5) without saying so in it is in use.
     """
 
@@ -48,6 +49,7 @@ class NetworkState:
         self.leased_ntp: t.Set[str] = set()
         self.link_dns: t.List[LinkServer] = []
         self.link_ntp: t.List[t.Tuple[str, str]] = []
+        self.tls_dns: t.List[t.Tuple[str, int, str]] = []
         self.unmarked_writer = False
 
     @property

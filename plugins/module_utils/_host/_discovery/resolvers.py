@@ -16,7 +16,17 @@ from .dhcp_clients import nameservers
 from .network_state import LinkServer, NetworkState
 from .routes import local_addresses
 from .server_text import canonical_address, is_local, parse_server
-from .systemd import Services, last_value, parse_boolean, read_assignments, read_configuration, words
+from .systemd import (
+    Services,
+    configuration_folders,
+    drop_ins,
+    files_by_name,
+    last_value,
+    parse_boolean,
+    read_assignments,
+    read_configuration,
+    words,
+)
 from .tree import Tree
 
 _RESOLV_CONF = "/etc/resolv.conf"
@@ -83,6 +93,11 @@ class _Search:
             if uses_resolved and not asked:
                 self._servers.append(Server(None, DNS_PORT, DNS_PROTOCOLS))
                 self._note_anywhere("systemd-resolved answers on this host, and knows no server yet")
+        for address, port, path in self._network.tls_dns:
+            if self._answers_here(address):
+                continue
+            self._servers.append(Server(address, port, ("tcp",)))
+            self._notes.append("dns: %s over TLS from %s" % (address, path))
         forwarders = []
         for server in asked:
             if self._answers_here(server.address):
@@ -138,13 +153,23 @@ class _Search:
             address = canonical_address(word)
             if address is not None and address not in named and address not in _STUBS:
                 asked.append(_Asked(address, None, everywhere, _UPLINKS, "systemd-resolved"))
-        if asked:
-            return asked
-        for word, path in words(configuration, "Resolve", "FallbackDNS"):
+        fallback = [] if asked else words(configuration, "Resolve", "FallbackDNS")
+        for word, path in fallback + self._delegated():
             parsed = parse_server(word)
             if parsed is not None:
                 asked.append(_Asked(*parsed, everywhere, path, is_configured=True))
         return asked
+
+    def _delegated(self) -> t.List[t.Tuple[str, str]]:
+        """The servers of some domains (systemd.dns-delegate(5)), asked beside all others."""
+        folders = configuration_folders(self._tree, "/systemd/dns-delegate.d")
+        found = []
+        for path in files_by_name(self._tree, folders, ".dns-delegate"):
+            assignments = read_assignments(self._tree, path)
+            for drop_in in drop_ins(self._tree, folders, path.rpartition("/")[2] + ".d"):
+                assignments += read_assignments(self._tree, drop_in)
+            found += words(assignments, "Delegate", "DNS")
+        return found
 
     def _link_settings(self) -> t.List[LinkServer]:
         """What NetworkManager, ifupdown or ``resolvectl dns`` told systemd-resolved about interfaces."""

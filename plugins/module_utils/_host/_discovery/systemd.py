@@ -167,6 +167,7 @@ def _other_enabled(tree: Tree) -> t.Set[str]:
     if tree.exists("/run/systemd/system"):
         return set()
     found = {name for level in tree.names("/etc/runlevels") for name in tree.names("/etc/runlevels/%s" % level)}
+    found.update(tree.names("/run/openrc/started"))
     for level in "2345":
         for name in tree.names("/etc/rc%s.d" % level):
             link = _SYSV_LINK.fullmatch(name)

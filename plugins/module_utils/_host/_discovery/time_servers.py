@@ -14,11 +14,15 @@ from ..._policy.hostfacts import NTP_PORT, NTP_PROTOCOLS, Server, canonical_serv
 from .chrony import read_chrony
 from .network_state import NetworkState
 from .ntpd import read_ntpd
+from .openntpd import read_openntpd
 from .server_text import canonical_address, is_local
 from .systemd import Services
 from .time_source import TimeSource
 from .timesyncd import read_timesyncd
 from .tree import Tree
+
+#: Folders of service managers whose files tell which daemons start.
+_SAY_WHAT_STARTS = ("/run/systemd/system", "/etc/runlevels")
 
 
 class _Daemon(t.NamedTuple):
@@ -44,7 +48,7 @@ def find_time_servers(
 ) -> t.Tuple[t.Tuple[Server, ...], t.Tuple[str, ...]]:
     """The time servers that the host needs to reach, and sentences that say where each was found.
 
-    The daemons that start at boot or run count, all of them. Where systemd does not run, and so cannot
+    The daemons that start at boot or run count, all of them. Where neither systemd nor OpenRC is there to
     say, those that are installed or configured count. A server is returned by its address only where an
     operator wrote that address: a name leads to changing addresses, and a lease to changing servers.
     """
@@ -55,7 +59,7 @@ def find_time_servers(
         or services.is_running(*daemon.pid_files)
         or (daemon.runtime and tree.exists(daemon.runtime))
     ]
-    if not daemons and not tree.exists("/run/systemd/system"):
+    if not daemons and not any(tree.exists(path) for path in _SAY_WHAT_STARTS):
         daemons = [daemon for daemon in _DAEMONS if any(tree.exists(path) for path in daemon.installed)]
     servers: t.List[Server] = []
     notes: t.List[str] = []
@@ -75,6 +79,9 @@ def _servers(source: TimeSource, daemon: str, notes: t.List[str]) -> t.List[Serv
         # A reference clock of ntpd (127.127.x.x), or a daemon on the same host.
         return []
     by = "%s, from %s" % (daemon, source.origin)
+    if source.is_constraint:
+        notes.append("ntp: %s over HTTPS is for a policy to allow (%s)" % (_shown(source.host), by))
+        return []
     with_keys = "" if source.nts_port is None else ", with NTS"
     if source.is_leased:
         address = None
@@ -87,7 +94,8 @@ def _servers(source: TimeSource, daemon: str, notes: t.List[str]) -> t.List[Serv
         notes.append("ntp: %s (%s)%s" % (address, by, with_keys))
     servers = [Server(address, source.port or NTP_PORT, NTP_PROTOCOLS)]
     if source.nts_port is not None:
-        servers.append(Server(address, source.nts_port, ("tcp",)))
+        exchange = canonical_address(source.nts_host) if source.nts_host else address
+        servers.append(Server(exchange, source.nts_port, ("tcp",)))
     return servers
 
 
@@ -99,7 +107,7 @@ def _shown(host: str) -> str:
 _DAEMONS = (
     _Daemon(
         "chrony",
-        ("chrony", "chronyd"),
+        ("chrony", "chronyd", "chronyd-restricted"),
         ("/run/chrony/chronyd.pid", "/run/chronyd.pid"),
         "",
         ("/usr/sbin/chronyd", "/etc/chrony/chrony.conf", "/etc/chrony.conf"),
@@ -120,5 +128,13 @@ _DAEMONS = (
         "",
         ("/usr/sbin/ntpd", "/etc/ntpsec/ntp.conf", "/etc/ntp.conf"),
         lambda tree, _network: read_ntpd(tree),
+    ),
+    _Daemon(
+        "openntpd",
+        ("openntpd",),
+        ("/run/openntpd.pid",),
+        "",
+        ("/usr/sbin/openntpd", "/etc/openntpd/ntpd.conf", "/etc/ntpd.conf"),
+        lambda tree, _network: read_openntpd(tree),
     ),
 )

@@ -22,14 +22,18 @@ class TimeSource(t.NamedTuple):
         origin: The file that names it; empty for what is compiled in.
         port: None where none is written.
         nts_port: The port of the key exchange, None without Network Time Security.
+        nts_host: Where the keys are exchanged; empty where that is ``host``.
         is_leased: A lease brought it, so the next one may bring another.
+        is_constraint: It is no time server, but asked over HTTPS for the date (ntpd.conf(5) of OpenNTPD).
     """
 
     host: str
     origin: str
     port: t.Optional[int] = None
     nts_port: t.Optional[int] = None
+    nts_host: str = ""
     is_leased: bool = False
+    is_constraint: bool = False
 
 
 def option(words: t.Sequence[str], name: str) -> str:

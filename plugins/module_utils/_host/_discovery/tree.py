@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import fnmatch
 import os
+import re
 import stat
 import typing as t
 
@@ -118,7 +119,7 @@ class Tree:
                     "%s/%s" % (folder, name)
                     for folder in found
                     for name in self.names(folder or "/")
-                    if fnmatch.fnmatchcase(name, part) and name.startswith(".") == part.startswith(".")
+                    if _matches(name, part)
                 ][:_LISTED_NAMES]
         return [path for path in found if self.exists(path)]
 
@@ -148,3 +149,11 @@ class Tree:
                 done = []
             ahead.extend(target.split("/")[::-1])
         return "/".join((self._root, *done))
+
+
+def _matches(name: str, pattern: str) -> bool:
+    try:
+        return name.startswith(".") == pattern.startswith(".") and fnmatch.fnmatchcase(name, pattern)
+    except re.error:
+        # Python 3.9 makes no regular expression of a range that runs backwards, [z-a].
+        return False

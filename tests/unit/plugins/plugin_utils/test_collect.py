@@ -295,6 +295,37 @@ def test_persist(collected: Collect, text: str, persist: str) -> None:
     assert collected("firewall_persist: %s" % text).persist == persist
 
 
+@pytest.mark.parametrize(
+    ("text", "seconds"), [("null", 60), ("0", 0), ("10", 10), ("'120'", 120), ("'{{ 30 }}'", 30), ("3600", 3600)]
+)
+def test_confirm_timeout(collected: Collect, text: str, seconds: int) -> None:
+    assert collected("firewall_confirm_timeout: %s" % text).confirm_timeout == seconds
+    assert collected("").confirm_timeout == 60
+
+
+@pytest.mark.parametrize("text", ["9", "3601", "-1", "true", "1.5", "soon", "'٣٠'", "[60]"])
+def test_a_confirm_timeout_that_is_none(collected: Collect, text: str) -> None:
+    (problem,) = problems_of(collected, "firewall_confirm_timeout: %s" % text)
+    assert problem.startswith("firewall_confirm_timeout: ")
+    assert problem.endswith(" is not 0, nor 10 to 3600 seconds")
+
+
+def test_must_reach(collected: Collect) -> None:
+    found = collected("firewall_must_reach: ['mirror.example.net:443', '[2001:db8::1]:80', '{{ \"192.0.2.1\" }}:22']")
+    assert found.must_reach == ["mirror.example.net:443", "[2001:db8::1]:80", "192.0.2.1:22"]
+    assert collected("firewall_must_reach: db.example.net:5432").must_reach == ["db.example.net:5432"]
+    assert problems_of(collected, "firewall_must_reach: ['80', 'a b:1', '192.0.2.1', 'x:0', 'x:65536']") == [
+        "firewall_must_reach[%d]: %s is not HOST:PORT, such as 'mirror.example.net:443' or '[2001:db8::1]:443'"
+        % (index, text)
+        for index, text in enumerate(["'80'", "'a b:1'", "'192.0.2.1'", "'x:0'", "'x:65536'"])
+    ]
+
+
+@pytest.mark.parametrize(("text", "value"), [("null", "fail"), ("Disable", "disable"), ("ignore", "ignore")])
+def test_on_conflict(collected: Collect, text: str, value: str) -> None:
+    assert collected("firewall_on_conflict: %s" % text).on_conflict == value
+
+
 def test_layout_and_counters_are_templated_and_handed_on(collected: Collect) -> None:
     found = collected("firewall_layout: '{{ \"Ordered\" }}'\nfirewall_counters: '{{ 1 > 2 }}'")
     assert found.variables == {"firewall_layout": "Ordered", "firewall_counters": False}

@@ -17,18 +17,14 @@ import typing as t
 import pytest
 
 from ansible_collections.palisade.nftables.plugins.module_utils._core.errors import PolicyError
-from ansible_collections.palisade.nftables.plugins.module_utils._host import apply as apply_module
+from ansible_collections.palisade.nftables.plugins.module_utils._host import loading as loading_module
 from ansible_collections.palisade.nftables.plugins.module_utils._host import scratch as scratch_module
-from ansible_collections.palisade.nftables.plugins.module_utils._host.apply import (
-    ApplyError,
-    Host,
-    Options,
-    Result,
-    run,
-)
+from ansible_collections.palisade.nftables.plugins.module_utils._host.apply import run
 from ansible_collections.palisade.nftables.plugins.module_utils._host.errors import HostError
 from ansible_collections.palisade.nftables.plugins.module_utils._host.holding import NotOursError
+from ansible_collections.palisade.nftables.plugins.module_utils._host.loading import ApplyError
 from ansible_collections.palisade.nftables.plugins.module_utils._host.nft import NftMissingError
+from ansible_collections.palisade.nftables.plugins.module_utils._host.options import Host, Options, Result
 from ansible_collections.palisade.nftables.plugins.module_utils._host.persistence import Mode
 from ansible_collections.palisade.nftables.plugins.module_utils._host.ssh_guard import CutOffError
 from tests.unit.plugins.module_utils.conftest import OFFICE_AND_WEB
@@ -473,13 +469,13 @@ def test_files_are_not_written_before_the_kernel_accepted(machine: Machine, fail
 
 
 def test_a_change_by_others_at_the_same_time_is_told(machine: Machine, monkeypatch: pytest.MonkeyPatch) -> None:
-    load = apply_module._load
+    load = loading_module.load
 
     def load_and_meddle(*arguments: t.Any) -> None:
         load(*arguments)
         machine.network.nft("insert rule inet palisade input tcp dport 23 accept\n")
 
-    monkeypatch.setattr(apply_module, "_load", load_and_meddle)
+    monkeypatch.setattr(loading_module, "load", load_and_meddle)
     assert "was changed by something else" in machine.run()["warnings"][0]
     monkeypatch.undo()
     assert machine.run()["changes"] == ["change the chain input"]

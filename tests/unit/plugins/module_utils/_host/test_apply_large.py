@@ -13,7 +13,8 @@ import typing as t
 import pytest
 
 from ansible_collections.palisade.nftables.plugins.module_utils._host import report as report_module
-from ansible_collections.palisade.nftables.plugins.module_utils._host.apply import Host, Options, Result, run
+from ansible_collections.palisade.nftables.plugins.module_utils._host.apply import run
+from ansible_collections.palisade.nftables.plugins.module_utils._host.options import Host, Options, Result
 
 if t.TYPE_CHECKING:
     from lab.namespaces import Host as LabHost

@@ -148,6 +148,26 @@ def test_only_links_are_removed_as_links(files: Files) -> None:
     assert _names(files) == ["ruleset.nft"]
 
 
+def test_a_link_is_made_and_turned_in_one_step(files: Files) -> None:
+    link = "/etc/palisade/link"
+    assert files.write_link(link, "/etc/palisade/first")
+    assert not files.write_link(link, "/etc/palisade/first")
+    # What a killed run left beside it goes as well.
+    os.symlink("/etc/palisade/first", files.locate("/etc/palisade/.link.0123456789abcdef.new"))
+    assert files.write_link(link, "/etc/palisade/second")
+    assert files.link(link) == "/etc/palisade/second"
+    assert _names(files) == ["link"]
+
+
+def test_a_link_never_takes_the_place_of_a_file(files: Files) -> None:
+    files.write(PATH, "theirs\n", 0o600)
+    with pytest.raises(FileError, match="no symbolic link"):
+        files.write_link(PATH, "/etc/passwd")
+    assert files.read(PATH) == "theirs\n"
+    with pytest.raises(FileError, match="the folder does not exist"):
+        files.write_link("/etc/nowhere/link", "/etc/passwd")
+
+
 #: Writes short and long contents in turn, until it is killed.
 _WRITER = """
 import sys

@@ -16,11 +16,18 @@ import typing as t
 
 import pytest
 
+from ansible_collections.palisade.nftables.plugins.module_utils._host.boot import (
+    LOADED,
+    RULESET,
+    SAFEGUARD,
+    SAFEGUARD_UNIT,
+    UNIT,
+    boot_notice,
+)
 from ansible_collections.palisade.nftables.plugins.module_utils._host.files import FileError, Files
+from ansible_collections.palisade.nftables.plugins.module_utils._host.nftables_service import DROP_IN
 from ansible_collections.palisade.nftables.plugins.module_utils._host.persistence import (
     RECORD,
-    RULESET,
-    UNIT,
     Mode,
     PersistenceError,
     PersistencePlan,
@@ -33,6 +40,8 @@ from ansible_collections.palisade.nftables.plugins.module_utils._host.persistenc
 
 TEXT = "table inet palisade {\n}\n"
 NFT = "/usr/sbin/nft"
+NFTABLES_SERVICE = "/usr/lib/systemd/system/nftables.service"
+SERVICE_TEXT = "[Service]\nExecStart=/usr/sbin/nft -f /etc/nftables.conf\nExecStop=/usr/sbin/nft flush ruleset\n"
 WANTS = "/etc/systemd/system/sysinit.target.wants/palisade.service"
 
 needs_systemctl = pytest.mark.skipif(
@@ -53,7 +62,14 @@ def booted(plain: Files) -> Files:
     """A host that runs systemd."""
     os.makedirs(plain.locate("/run/systemd/system"))
     os.makedirs(plain.locate("/etc/systemd/system"))
+    _write(plain, NFTABLES_SERVICE, SERVICE_TEXT)
     return plain
+
+
+def _write(files: Files, path: str, text: str) -> None:
+    located = pathlib.Path(files.locate(path))
+    located.parent.mkdir(parents=True, exist_ok=True)
+    located.write_text(text, encoding="utf-8")
 
 
 def _plan(files: Files, mode: Mode = Mode.AUTO, text: str = TEXT, nft: str = NFT) -> PersistencePlan:
@@ -62,7 +78,8 @@ def _plan(files: Files, mode: Mode = Mode.AUTO, text: str = TEXT, nft: str = NFT
 
 def _tree(files: Files) -> t.List[str]:
     root = pathlib.Path(files.locate(""))
-    return sorted(str(path.relative_to(root)) for path in root.rglob("*") if not path.is_dir() or path.is_symlink())
+    found = [path for path in root.rglob("*") if not path.is_dir() or path.is_symlink()]
+    return sorted(str(path.relative_to(root)) for path in found if not str(path).endswith(NFTABLES_SERVICE))
 
 
 @needs_systemctl
@@ -70,13 +87,17 @@ def _tree(files: Files) -> t.List[str]:
 def test_the_ruleset_is_saved_and_the_unit_enabled(booted: Files, mode: Mode) -> None:
     plan = _plan(booted, mode)
     assert plan.state == "systemd"
-    assert len(plan.changes) == 3
+    assert len(plan.changes) == 7
     assert _tree(booted) == []
     apply_persistence(booted, plan)
     assert booted.read(RULESET) == TEXT
     assert booted.link(WANTS) == UNIT
-    modes = [stat.S_IMODE(os.stat(booted.locate(path)).st_mode) for path in (RULESET, os.path.dirname(RULESET), UNIT)]
-    assert modes == [0o600, 0o700, 0o644]
+    assert booted.link(LOADED) == RULESET
+    modes = {
+        path: stat.S_IMODE(os.stat(booted.locate(path)).st_mode)
+        for path in (RULESET, SAFEGUARD, os.path.dirname(RULESET), os.path.dirname(LOADED), UNIT, DROP_IN)
+    }
+    assert list(modes.values()) == [0o600, 0o600, 0o700, 0o700, 0o644, 0o644]
     assert _plan(booted, mode).changes == ()
 
 
@@ -92,30 +113,75 @@ def test_what_is_in_place_costs_no_process(booted: Files, monkeypatch: pytest.Mo
 
 
 @needs_systemctl
-@pytest.mark.parametrize("damaged", ["ruleset", "unit", "link", "mode"])
+@pytest.mark.parametrize("damaged", [RULESET, SAFEGUARD, UNIT, SAFEGUARD_UNIT, DROP_IN, WANTS, LOADED, "mode"])
 def test_each_part_is_repaired(booted: Files, damaged: str) -> None:
     apply_persistence(booted, _plan(booted))
-    before = {path: booted.read(path) for path in (RULESET, UNIT)}
-    if damaged == "ruleset":
-        pathlib.Path(booted.locate(RULESET)).write_text("table inet x {\n}\n", encoding="utf-8")
-    elif damaged == "unit":
-        pathlib.Path(booted.locate(UNIT)).write_text("[Service]\n", encoding="utf-8")
-    elif damaged == "link":
-        os.unlink(booted.locate(WANTS))
-    else:
+    paths = (RULESET, SAFEGUARD, UNIT, SAFEGUARD_UNIT, DROP_IN)
+    before = {path: booted.read(path) for path in paths}
+    if damaged in (WANTS, LOADED):
+        os.unlink(booted.locate(damaged))
+    elif damaged == "mode":
         os.chmod(booted.locate(RULESET), 0o644)
+    else:
+        _write(booted, damaged, "table inet x {\n}\n")
     plan = _plan(booted)
     assert len(plan.changes) == 1
     apply_persistence(booted, plan)
-    assert {path: booted.read(path) for path in (RULESET, UNIT)} == before
-    assert booted.link(WANTS) == UNIT
+    assert {path: booted.read(path) for path in paths} == before
+    assert (booted.link(WANTS), booted.link(LOADED)) == (UNIT, RULESET)
     assert _plan(booted).changes == ()
 
 
 @needs_systemctl
 def test_another_nft_makes_another_unit(booted: Files) -> None:
     apply_persistence(booted, _plan(booted))
-    assert _plan(booted, nft="/usr/local/sbin/nft").changes == ("write the unit %s" % UNIT,)
+    changes = _plan(booted, nft="/usr/local/sbin/nft").changes
+    assert changes == ("write the unit %s" % SAFEGUARD_UNIT, "write the unit %s" % UNIT)
+
+
+@needs_systemctl
+def test_another_safeguard_set_is_saved_alone(booted: Files) -> None:
+    apply_persistence(booted, _plan(booted))
+    plan = plan_persistence(booted, Mode.AUTO, TEXT, NFT, "table inet other {\n}\n")
+    assert len(plan.changes) == 1
+    apply_persistence(booted, plan)
+    assert booted.read(SAFEGUARD) == "table inet other {\n}\n"
+
+
+def test_unless_told_otherwise_the_safeguard_set_lets_in_to_sshd(booted: Files) -> None:
+    _write(booted, "/etc/ssh/sshd_config", "Port 2222\n")
+    (text,) = [file.text for file in _plan(booted).files if file.path == SAFEGUARD]
+    assert "tcp dport 2222 accept" in text
+
+
+@needs_systemctl
+def test_the_drop_in_follows_the_unit_that_it_is_for(booted: Files) -> None:
+    apply_persistence(booted, _plan(booted))
+    os.unlink(booted.locate(NFTABLES_SERVICE))
+    plan = _plan(booted)
+    assert plan.changes == ("remove %s" % DROP_IN,)
+    apply_persistence(booted, plan)
+    assert not booted.exists(os.path.dirname(DROP_IN))
+    assert _plan(booted).changes == ()
+    _write(booted, NFTABLES_SERVICE, "[Service]\nExecStart=/usr/local/sbin/load-rules\n")
+    plan = _plan(booted)
+    assert len(plan.changes) == 1
+    assert "gone for an instant" in plan.note
+    apply_persistence(booted, plan)
+    assert "ExecStopPost=-%s" % NFT in (booted.read(DROP_IN) or "")
+
+
+@needs_systemctl
+def test_the_run_after_a_failed_boot_says_so_once(booted: Files) -> None:
+    apply_persistence(booted, _plan(booted))
+    assert boot_notice(booted) == ""
+    # As the unit of the safeguard does.
+    booted.write_link(LOADED, SAFEGUARD)
+    assert boot_notice(booted).startswith("%s could not be loaded at boot" % RULESET)
+    plan = _plan(booted)
+    assert len(plan.changes) == 1
+    apply_persistence(booted, plan)
+    assert boot_notice(booted) == ""
 
 
 def test_without_systemd_nothing_is_saved_and_the_note_says_so(plain: Files) -> None:
@@ -137,10 +203,11 @@ def test_switched_off_everything_goes(booted: Files) -> None:
     apply_persistence(booted, _plan(booted))
     plan = _plan(booted, Mode.FALSE)
     assert plan.state == "none"
-    assert len(plan.changes) == 3
+    assert len(plan.changes) == 7
     apply_persistence(booted, plan)
     assert _tree(booted) == []
-    assert not booted.exists("/etc/palisade")
+    for folder in (RULESET, LOADED, DROP_IN):
+        assert not booted.exists(os.path.dirname(folder))
     assert _plan(booted, Mode.FALSE).changes == ()
 
 
@@ -149,12 +216,12 @@ def test_switched_off_where_nothing_was_changes_nothing(booted: Files) -> None:
 
 
 @needs_systemctl
-@pytest.mark.parametrize("missing", [RULESET, UNIT, WANTS, RECORD])
+@pytest.mark.parametrize("missing", [RULESET, SAFEGUARD, UNIT, SAFEGUARD_UNIT, DROP_IN, LOADED, WANTS, RECORD])
 def test_absence_is_reached_from_parts(booted: Files, missing: str) -> None:
     apply_persistence(booted, _plan(booted))
     write_record(booted, "{}\n")
     os.unlink(booted.locate(missing))
-    assert len(plan_absence(booted)) == 3
+    assert len(plan_absence(booted)) == 7
     remove_everything(booted)
     assert _tree(booted) == []
     assert plan_absence(booted) == ()
@@ -164,10 +231,11 @@ def test_absence_is_reached_from_parts(booted: Files, missing: str) -> None:
 @needs_systemctl
 def test_absence_leaves_what_others_put_there(booted: Files) -> None:
     apply_persistence(booted, _plan(booted))
-    for path in ("/etc/palisade/theirs", "/etc/systemd/system/other.service"):
-        pathlib.Path(booted.locate(path)).write_text("", encoding="utf-8")
+    theirs = ["etc/palisade/theirs", "etc/systemd/system/%s.d/a.conf" % "nftables.service", "run/palisade/theirs"]
+    for path in theirs:
+        _write(booted, "/" + path, "")
     remove_everything(booted)
-    assert _tree(booted) == ["etc/palisade/theirs", "etc/systemd/system/other.service"]
+    assert _tree(booted) == theirs
 
 
 def test_absence_works_where_systemd_is_gone(plain: Files) -> None:
@@ -186,23 +254,34 @@ def test_a_link_in_place_of_the_ruleset_stops_before_anything_is_touched(booted:
         _plan(booted)
 
 
-def _unit(files: Files) -> configparser.ConfigParser:
+def _unit(files: Files, path: str) -> configparser.ConfigParser:
     parser = configparser.ConfigParser(interpolation=None)
     parser.optionxform = str  # type: ignore[assignment,method-assign]  # the documented way to keep letter case
-    parser.read_string(files.read(UNIT) or "")
+    parser.read_string(files.read(path) or "")
     return parser
 
 
 @needs_systemctl
-def test_the_unit_loads_before_the_network_and_never_unloads(booted: Files) -> None:
+@pytest.mark.parametrize("path", [UNIT, SAFEGUARD_UNIT])
+def test_the_units_load_before_the_network_and_never_unload(booted: Files, path: str) -> None:
     apply_persistence(booted, _plan(booted))
-    unit = _unit(booted)
-    assert unit["Service"]["ExecStart"] == "%s -f %s" % (NFT, RULESET)
-    assert "ExecStop" not in unit["Service"]
+    unit = _unit(booted, path)
+    assert [key for key in unit["Service"] if key.startswith("ExecStop")] == []
     assert "network-pre.target" in unit["Unit"]["Before"].split()
     assert "network-pre.target" in unit["Unit"]["Wants"].split()
     assert "nftables.service" in unit["Unit"]["After"].split()
     assert unit["Unit"]["DefaultDependencies"] == "no"
+    assert unit["Service"]["CapabilityBoundingSet"] == "CAP_NET_ADMIN"
+
+
+@needs_systemctl
+def test_a_failure_starts_the_safeguard_again_and_again(booted: Files) -> None:
+    apply_persistence(booted, _plan(booted))
+    unit, safeguard = _unit(booted, UNIT), _unit(booted, SAFEGUARD_UNIT)
+    assert unit["Unit"]["OnFailure"] == os.path.basename(SAFEGUARD_UNIT)
+    assert os.path.basename(UNIT) in safeguard["Unit"]["After"].split()
+    # One that remained active would not be started a second time.
+    assert "RemainAfterExit" not in safeguard["Service"]
 
 
 @needs_systemctl
@@ -211,7 +290,8 @@ def test_systemd_finds_no_fault_with_the_unit(booted: Files) -> None:
     if analyze is None:
         pytest.skip("systemd-analyze, which reads units, is not installed here")
     apply_persistence(booted, _plan(booted, nft=shutil.which("true") or "/bin/true"))
-    done = subprocess.run([analyze, "verify", booted.locate(UNIT)], capture_output=True, text=True, check=False)
+    units = [booted.locate(path) for path in (UNIT, SAFEGUARD_UNIT)]
+    done = subprocess.run([analyze, "verify", *units], capture_output=True, text=True, check=False)
     about_ours = [line for line in done.stderr.splitlines() if "palisade" in line and "Failed to connect" not in line]
     assert about_ours == []
 

@@ -33,6 +33,7 @@ def test_addresses_take_the_defaults_of_their_service() -> None:
         {
             "dns_servers": ["192.0.2.53", "2001:DB8:0:0::53"],
             "ntp_servers": ["any", {"address": "192.0.2.123", "port": "4460", "protocols": ["TCP"]}],
+            "metadata_servers": ["169.254.169.254", {"address": "fd00:ec2::254", "port": 8080}],
             "dhcp4": True,
         }
     )
@@ -41,6 +42,7 @@ def test_addresses_take_the_defaults_of_their_service() -> None:
         dns_servers=(Server("192.0.2.53", 53, BOTH), Server("2001:db8::53", 53, BOTH)),
         ntp_servers=(Server(None, 123, ("udp",)), Server("192.0.2.123", 4460, ("tcp",))),
         dhcp4=True,
+        metadata_servers=(Server("169.254.169.254", 80, ("tcp",)), Server("fd00:ec2::254", 8080, ("tcp",))),
     )
 
 
@@ -77,6 +79,7 @@ def test_nothing_given_is_nothing_needed(value: object) -> None:
             "protocol",
             "host.ntp_servers[0].protocols[1]",
         ),
+        ({"metadata_servers": ["metadata.example"]}, "address", "host.metadata_servers[0]"),
         ({"dhcp4": "yes"}, "type", "host.dhcp4"),
         ({"dhcp6": 1}, "type", "host.dhcp6"),
     ],
@@ -132,6 +135,7 @@ def test_what_is_needed_anywhere_is_not_listed_by_address_as_well() -> None:
             ntp_servers=(Server(None, 4460, ("tcp",)), Server("192.0.2.123", 123, ("udp",))),
             dhcp4=True,
             dhcp6=True,
+            metadata_servers=(Server("169.254.169.254", 80, ("tcp",)), Server("169.254.169.254", 8080, ("tcp",))),
         ),
     ],
 )
@@ -148,6 +152,7 @@ def test_plain_servers_are_as_short_as_they_can_be() -> None:
     assert hostfacts_to_plain(facts) == {
         "dns_servers": ["any", {"address": "192.0.2.53", "port": 853, "protocols": ["tcp"]}],
         "ntp_servers": ["192.0.2.123"],
+        "metadata_servers": [],
         "dhcp4": False,
         "dhcp6": False,
     }

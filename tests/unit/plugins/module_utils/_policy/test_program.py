@@ -23,7 +23,11 @@ from ansible_collections.palisade.nftables.plugins.module_utils._policy.program 
 from tests.properties.generate import PolicyGenerator
 from tests.properties.strategies import DETERMINISTIC, mutated_variables
 
-FACTS = HostFacts(dns_servers=(Server("198.51.100.53", 53, ("udp",)),), dhcp4=True)
+FACTS = HostFacts(
+    dns_servers=(Server("198.51.100.53", 53, ("udp",)),),
+    dhcp4=True,
+    metadata_servers=(Server("198.51.100.80", 80, ("tcp",)),),
+)
 GROUPS = {"servers": ["198.51.100.20"]}
 
 

@@ -66,56 +66,6 @@ class TestFiles:
     @pytest.mark.parametrize(
         ("text", "expected"),
         [
-            ("# /etc/ufw/ufw.conf\n#\nENABLED=yes\nLOGLEVEL=low\n", ["ufw"]),
-            ('ENABLED="yes"\n', ["ufw"]),
-            ("ENABLED=no\n", []),
-            ("#ENABLED=yes\n", []),
-        ],
-    )
-    def test_ufw(self, host: Host, text: str, expected: t.List[str]) -> None:
-        host.write("/etc/ufw/ufw.conf", text)
-        assert codes(host) == [], "the file of a removed package"
-        host.write("/usr/sbin/ufw", "")
-        assert codes(host) == expected
-
-    def test_firewalld_enabled(self, host: Host) -> None:
-        host.enable("firewalld.service")
-        (finding,) = found(host, [])
-        assert finding.code == "firewalld"
-        assert "starts at boot" in finding.message
-
-    @pytest.mark.parametrize("path", ["/run/firewalld.pid", "/run/firewalld/x"])
-    def test_firewalld_running(self, host: Host, path: str) -> None:
-        host.write(path, "")
-        (finding,) = found(host, [])
-        assert "(it runs)" in finding.message
-
-    def test_firewalld_seen_in_the_kernel(self, host: Host) -> None:
-        assert codes(host, [table("inet", "firewalld")]) == ["firewalld"]
-
-    def test_saved_rules_of_debian(self, host: Host) -> None:
-        host.write("/etc/iptables/rules.v4", "*filter\n:INPUT DROP [0:0]\nCOMMIT\n")
-        host.write("/etc/iptables/rules.v6", "*filter\n:INPUT ACCEPT [0:0]\nCOMMIT\n")
-        assert codes(host) == []
-        host.enable("netfilter-persistent.service")
-        (finding,) = found(host, [])
-        assert finding.code == "saved-iptables-rules"
-        assert "/etc/iptables/rules.v4)" in finding.message
-
-    def test_saved_rules_without_rules(self, host: Host) -> None:
-        host.enable("netfilter-persistent.service")
-        host.write("/etc/iptables/rules.v4", "*filter\n:INPUT ACCEPT [0:0]\nCOMMIT\n")
-        host.write("/etc/iptables/rules.v6", "")
-        assert codes(host) == []
-
-    def test_saved_rules_of_red_hat(self, host: Host) -> None:
-        host.enable("iptables.service")
-        host.write("/etc/sysconfig/iptables", "*filter\n:INPUT ACCEPT [0:0]\n-A INPUT -j REJECT\nCOMMIT\n")
-        assert codes(host) == ["saved-iptables-rules"]
-
-    @pytest.mark.parametrize(
-        ("text", "expected"),
-        [
             ("#!/usr/sbin/nft -f\n\nflush ruleset\n\ntable inet filter {\n}\n", ["nftables-service"]),
             ("table inet x\ndelete table inet x; flush  ruleset\n", ["nftables-service"]),
             ("flush ruleset inet\n", ["nftables-service"]),

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Time servers, in the layouts of chrony, systemd-timesyncd, ntpsec and ntp."""
+"""Time servers, in the layouts of chrony, systemd-timesyncd, ntpsec, ntp, OpenNTPD and busybox."""
 
 from __future__ import annotations
 
@@ -149,6 +149,27 @@ class TestChrony:
         assert host.facts().ntp_servers == ()
         assert "ntp: chrony has no server configured" in host.facts().notes
 
+    @pytest.mark.parametrize(
+        ("path", "text"),
+        [
+            ("/etc/default/chrony", 'DAEMON_OPTS="-F 1 -f /etc/site.conf"\n'),
+            ("/etc/sysconfig/chronyd", 'OPTIONS="-f /etc/site.conf"\n'),
+            ("/etc/conf.d/chronyd", 'CFGFILE="/etc/site.conf"\nFAST_STARTUP=no\n'),
+        ],
+    )
+    def test_a_file_that_the_start_script_names(self, host: Host, path: str, text: str) -> None:
+        host.write("/etc/chrony/chrony.conf", CHRONY_FIXED)
+        host.write(path, text)
+        assert host.facts().ntp_servers == (at("192.0.2.123"),), "the file is not there"
+        host.write("/etc/site.conf", "server 192.0.2.1\n")
+        assert host.facts().ntp_servers == (at("192.0.2.1"),)
+
+    @pytest.mark.parametrize("folder", ["/var/lib/dhclient", "/var/lib/dhcp"])
+    def test_servers_that_a_helper_tells_it(self, host: Host, folder: str) -> None:
+        host.write("/etc/chrony.conf", "server 192.0.2.123 iburst\n")
+        host.write(folder + "/chrony.servers.eth0", "192.0.2.7 iburst\n")
+        assert host.facts().ntp_servers == ANYWHERE
+
 
 class TestTimesyncd:
     @pytest.fixture(autouse=True)
@@ -245,6 +266,126 @@ class TestNtpd:
         host.write("/run/ntp.conf.dhcp", "server 192.0.2.7\n")
         assert host.facts().ntp_servers == ANYWHERE
 
+    def test_the_reference_implementation_told_to_ignore_leases(self, host: Host) -> None:
+        host.enable("ntp.service")
+        host.write("/etc/ntp.conf", "server 192.0.2.123\n")
+        host.write("/run/ntp.conf.dhcp", "server 192.0.2.7\n")
+        host.write("/etc/default/ntp", "NTPD_OPTS='-g'\nIGNORE_DHCP=yes\n")
+        assert host.facts().ntp_servers == (at("192.0.2.123"),)
+
+    def test_drop_ins_beside_the_copy_of_the_dhcp_hook(self, host: Host) -> None:
+        host.enable("ntpsec.service")
+        host.write("/etc/ntpsec/ntp.conf", "server 192.0.2.123\n")
+        host.write("/run/ntpsec/ntp.conf.dhcp", "server 192.0.2.7 iburst\n")
+        host.write("/etc/ntpsec/ntp.d/nts.conf", "server 192.0.2.1 nts\n")
+        assert host.facts().ntp_servers == (*ANYWHERE, keys("192.0.2.1"))
+
+    @pytest.mark.parametrize(
+        ("path", "text"),
+        [
+            ("/etc/default/ntp", "NTPD_OPTS='-g -c /etc/site.conf'\n"),
+            ("/etc/sysconfig/ntpd", 'OPTIONS="-g -c /etc/site.conf"\n'),
+        ],
+    )
+    def test_a_file_that_the_start_script_names(self, host: Host, path: str, text: str) -> None:
+        host.enable("ntpd.service")
+        host.write("/etc/ntp.conf", "server 192.0.2.123\n")
+        host.write("/etc/site.conf", "server 192.0.2.1\n")
+        host.write(path, text)
+        assert host.facts().ntp_servers == (at("192.0.2.1"),)
+
+    def test_an_included_folder(self, host: Host) -> None:
+        host.enable("ntpsec.service")
+        host.write("/etc/ntpsec/ntp.conf", "includefile site\nincludefile missing\nincludefile\n")
+        host.write("/etc/ntpsec/site/a.conf", "server 192.0.2.1\nincludefile site\n")
+        host.write("/etc/ntpsec/site/b.txt", "server 192.0.2.2\n")
+        assert host.facts().ntp_servers == (at("192.0.2.1"),)
+
+    def test_keys_from_elsewhere(self, host: Host) -> None:
+        host.enable("ntpsec.service")
+        host.write(
+            "/etc/ntpsec/ntp.conf",
+            """\
+            server [2001:db8::123]:14460 nts
+            server 192.0.2.123 nts ask 192.0.2.44:24460
+            server 192.0.2.124 iburst nts require keys.example
+            """,
+        )
+        assert host.facts().ntp_servers == (
+            keys(None),
+            keys("192.0.2.44", 24460),
+            at("192.0.2.123"),
+            at("192.0.2.124"),
+            at("2001:db8::123"),
+            keys("2001:db8::123", 14460),
+        )
+
+
+class TestAlpine:
+    """OpenRC starts what /etc/runlevels links; its ntpd is the one of busybox."""
+
+    def test_busybox_as_packaged(self, host: Host) -> None:
+        host.write("/etc/conf.d/ntpd", 'NTPD_OPTS="-N -p pool.ntp.org"\n')
+        host.link("/usr/sbin/ntpd", "/bin/busybox")
+        host.write("/bin/busybox", "")
+        host.link("/etc/runlevels/default/crond", "/etc/init.d/crond")
+        assert host.facts().ntp_servers == (), "it is there, but nothing starts it"
+        host.link("/etc/runlevels/default/ntpd", "/etc/init.d/ntpd")
+        facts = host.facts()
+        assert facts.ntp_servers == ANYWHERE
+        assert "ntp: anywhere, because of the name pool.ntp.org (ntpd, from /etc/conf.d/ntpd)" in facts.notes
+
+    @pytest.mark.parametrize(
+        ("options", "expected"),
+        [
+            ("-N -p 192.0.2.1 -p 2001:db8::1", (at("192.0.2.1"), at("2001:db8::1"))),
+            ("-Np 192.0.2.1", (at("192.0.2.1"),)),
+            ("-N -p192.0.2.1", (at("192.0.2.1"),)),
+            ("-k /etc/keys -p keyno:7:192.0.2.1", (at("192.0.2.1"),)),
+            ("-N", (at("192.0.2.123"),)),
+            ("-g -p /run/ntpd.pid -u ntp:ntp", (at("192.0.2.123"),)),
+        ],
+    )
+    def test_busybox_reads_its_file_without_a_server_in_its_options(
+        self, host: Host, options: str, expected: t.Tuple[Server, ...]
+    ) -> None:
+        host.link("/etc/runlevels/default/ntpd", "/etc/init.d/ntpd")
+        host.write("/etc/ntp.conf", "server 192.0.2.123\n")
+        host.write("/etc/conf.d/ntpd", 'NTPD_OPTS="%s"\n' % options)
+        assert host.facts().ntp_servers == expected
+
+    def test_chrony(self, host: Host) -> None:
+        host.link("/etc/runlevels/default/chronyd", "/etc/init.d/chronyd")
+        host.write("/etc/chrony/chrony.conf", "server 192.0.2.123 iburst nts\ninitstepslew 10 192.0.2.124\n")
+        assert host.facts().ntp_servers == (at("192.0.2.123"), keys("192.0.2.123"), at("192.0.2.124"))
+
+    def test_one_that_was_started_by_hand(self, host: Host) -> None:
+        host.write("/etc/chrony/chrony.conf", "server 192.0.2.123\n")
+        host.link("/etc/runlevels/boot/networking", "/etc/init.d/networking")
+        assert host.facts().ntp_servers == ()
+        host.link("/run/openrc/started/chronyd", "/etc/init.d/chronyd")
+        assert host.facts().ntp_servers == (at("192.0.2.123"),)
+
+
+class TestOpenntpd:
+    @pytest.mark.parametrize("path", ["/etc/openntpd/ntpd.conf", "/etc/ntpd.conf"])
+    def test_servers(self, host: Host, path: str) -> None:
+        host.enable("openntpd.service")
+        host.write(path, '#server 192.0.2.99\nlisten on *\nserver 192.0.2.1 weight 5\nserver "2001:db8::1"\nserver\n')
+        assert host.facts().ntp_servers == (at("192.0.2.1"), at("2001:db8::1"))
+        host.write(path, "servers 0.debian.pool.ntp.org\n")
+        assert host.facts().ntp_servers == ANYWHERE
+
+    def test_what_it_asks_over_https_is_said(self, host: Host) -> None:
+        host.enable("openntpd.service")
+        host.write("/etc/ntpd.conf", 'server 192.0.2.1\nconstraints from "https://www.example/"\n')
+        facts = host.facts()
+        assert facts.ntp_servers == (at("192.0.2.1"),)
+        assert (
+            "ntp: https://www.example/ over HTTPS is for a policy to allow (openntpd, from /etc/ntpd.conf)"
+            in facts.notes
+        )
+
 
 class TestWhichDaemonCounts:
     @pytest.fixture(autouse=True)
@@ -258,6 +399,7 @@ class TestWhichDaemonCounts:
         [
             ("chrony.service", "192.0.2.1"),
             ("chronyd.service", "192.0.2.1"),
+            ("chronyd-restricted.service", "192.0.2.1"),
             ("systemd-timesyncd.service", "192.0.2.2"),
             ("ntp.service", "192.0.2.3"),
         ],

@@ -77,6 +77,12 @@ def test_glob(host: Host) -> None:
     assert host.tree.glob("/missing/*/*") == []
 
 
+def test_a_pattern_that_is_none_matches_nothing(host: Host) -> None:
+    host.write("/etc/a", "")
+    assert host.tree.glob("/etc/[z-a]") == []
+    assert host.tree.glob("/etc/[") == []
+
+
 def test_includes_stand_in_the_place_of_their_line_and_circles_end(host: Host) -> None:
     host.write("/etc/a", "one\ninclude /etc/b\nfour\n")
     host.write("/etc/b", "two\ninclude /etc/a\ninclude /etc/b\nthree\n")

@@ -21,10 +21,8 @@ import tempfile
 import time
 import typing as t
 
-from lab.namespaces import HostProcess, Lab
-from lab.reexec import in_user_namespace
-
-from .figures import BenchmarkError
+from .namespaces import HostProcess, Lab, LabError
+from .reexec import in_user_namespace
 
 CHECKOUT = pathlib.Path(__file__).resolve().parent.parent
 
@@ -58,7 +56,7 @@ Host *
   User root
   IdentityFile %(folder)s/user_key
   IdentitiesOnly yes
-  HostKeyAlias benchmark
+  HostKeyAlias site
   UserKnownHostsFile %(folder)s/known_hosts
   StrictHostKeyChecking yes
 """
@@ -81,6 +79,7 @@ class Site:
     """The controller and its hosts. Made by :func:`open_site`.
 
     Attributes:
+        controller: The namespace of the controller.
         hosts: The namespaces of the hosts, by name.
         python: The Python of the hosts.
     """
@@ -91,14 +90,14 @@ class Site:
         self._servers: t.Dict[str, HostProcess] = {}
         self.python = target_python()
         self._make_keys()
-        self._controller, *hosts = lab.hosts_named(["controller", *names])
+        self.controller, *hosts = lab.hosts_named(["controller", *names])
         self.hosts = dict(zip(names, hosts))
         # Every host is also a name in the inventory's variables; see inventory().
         self.addresses = {
             name: "198.18.%d.%d" % (1 + number // 250, 1 + number % 250) for number, name in enumerate(names)
         }
         segment = lab.segment()
-        segment.attach(self._controller, [CONTROLLER + "/16"])
+        segment.attach(self.controller, [CONTROLLER + "/16"])
         for name, host in self.hosts.items():
             segment.attach(host, [self.addresses[name] + "/16"])
         self._environment = self._make_environment(forks)
@@ -106,10 +105,10 @@ class Site:
 
     def _make_keys(self) -> None:
         for name in ("host_key", "user_key"):
-            command = ["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", "benchmark", "-f", str(self._folder / name)]
+            command = ["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", "site", "-f", str(self._folder / name)]
             subprocess.run(command, check=True)
         public = (self._folder / "host_key.pub").read_text(encoding="ascii")
-        self._write("known_hosts", "benchmark " + public)
+        self._write("known_hosts", "site " + public)
         self._write("ssh_config", _SSH_CONFIGURATION % {"folder": self._folder})
         # The machine's accounts, except for what a login of root would read.
         (self._folder / "root").mkdir()
@@ -160,7 +159,7 @@ class Site:
         """Starts an sshd on every host, and waits until all of them listen.
 
         Raises:
-            BenchmarkError: One did not.
+            LabError: One did not.
         """
         sshd = _program("sshd")
         for name, host in self.hosts.items():
@@ -169,7 +168,7 @@ class Site:
             values = {"address": self.addresses[name], "folder": self._folder}
             configuration = self._write("sshd-" + name, _SSHD_CONFIGURATION % values)
             self._servers[name] = host.popen(
-                [sshd, "-D", "-f", str(configuration), "-E", str(self._log(name))],
+                [sshd, "-D", "-f", str(configuration), "-E", str(self._log_file(name))],
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.DEVNULL,
                 stderr=subprocess.DEVNULL,
@@ -178,24 +177,25 @@ class Site:
         for name in self.hosts:
             while not self._listens(name):
                 if self._servers[name].poll() is not None or time.monotonic() > deadline:
-                    raise BenchmarkError("sshd on %s does not listen:\n%s" % (name, self._read_log(name)))
+                    raise LabError("sshd on %s does not listen:\n%s" % (name, self.log(name)))
                 time.sleep(0.02)
 
     def _listens(self, name: str) -> bool:
         listening = self.hosts[name].run(["ss", "-Hltn", "sport = 22"]).stdout
         return self.addresses[name] in listening
 
-    def _log(self, name: str) -> pathlib.Path:
+    def _log_file(self, name: str) -> pathlib.Path:
         return self._folder / ("sshd-%s.log" % name)
 
-    def _read_log(self, name: str) -> str:
+    def log(self, name: str) -> str:
+        """What the sshd of a host has logged."""
         try:
-            return self._log(name).read_text(encoding="utf-8", errors="replace")
+            return self._log_file(name).read_text(encoding="utf-8", errors="replace")
         except FileNotFoundError:
             return ""
 
     def _commands(self) -> int:
-        return sum(len(_SESSION.findall(self._read_log(name))) for name in self.hosts)
+        return sum(len(_SESSION.findall(self.log(name))) for name in self.hosts)
 
     def wait_for_servers(self) -> None:
         """Collects the servers that the end of the lab has killed."""
@@ -204,25 +204,48 @@ class Site:
 
     # Playbooks
 
+    def run(
+        self, plays: t.Sequence[t.Mapping[str, object]], *arguments: str, **environment: str
+    ) -> subprocess.CompletedProcess[str]:
+        """Runs ansible-playbook on the controller, whatever comes of it."""
+        playbook = self._write("playbook.yml", json.dumps(list(plays)))
+        return self.controller.run(
+            ["ansible-playbook", str(playbook), *arguments],
+            check=False,
+            env={**self._environment, **environment},
+            timeout=_PLAY_SECONDS,
+        )
+
+    def run_playbook(self, name: str, *arguments: str) -> subprocess.CompletedProcess[str]:
+        """Runs a playbook by its full name, whatever comes of it."""
+        return self.controller.run(
+            ["ansible-playbook", name, *arguments], check=False, env=self._environment, timeout=_PLAY_SECONDS
+        )
+
+    def start(self, plays: t.Sequence[t.Mapping[str, object]], *arguments: str) -> HostProcess:
+        """Starts ansible-playbook on the controller."""
+        playbook = self._write("playbook.yml", json.dumps(list(plays)))
+        return self.controller.popen(
+            ["ansible-playbook", str(playbook), *arguments],
+            env=self._environment,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+        )
+
     def play(self, plays: t.Sequence[t.Mapping[str, object]], *arguments: str) -> Play:
         """Runs ansible-playbook on the controller.
 
         Raises:
-            BenchmarkError: It failed.
+            LabError: It failed.
         """
-        playbook = self._write("playbook.yml", json.dumps(list(plays)))
         before = self._commands()
         started = time.monotonic()
-        done = self._controller.run(
-            ["ansible-playbook", str(playbook), *arguments],
-            check=False,
-            env=self._environment,
-            timeout=_PLAY_SECONDS,
-        )
+        done = self.run(plays, *arguments)
         seconds = time.monotonic() - started
         recap = _RECAP.findall(done.stdout)
         if done.returncode != 0 or any(int(row[3]) or int(row[4]) for row in recap):
-            raise BenchmarkError("ansible-playbook failed:\n%s\n%s" % (done.stdout[-4000:], done.stderr[-4000:]))
+            raise LabError("ansible-playbook failed:\n%s\n%s" % (done.stdout[-4000:], done.stderr[-4000:]))
         return Play(seconds, {row[0]: int(row[2]) for row in recap}, self._commands() - before)
 
 
@@ -231,11 +254,11 @@ def open_site(names: t.Sequence[str], *, forks: int = 5) -> t.Iterator[Site]:
     """A site with hosts of these names, ready to be played to. Nothing is left of it afterwards.
 
     Raises:
-        BenchmarkError: This machine cannot have one.
+        LabError: This machine cannot have one.
     """
     if os.geteuid() != 0 or in_user_namespace():
-        raise BenchmarkError("sshd has to change to another user for a login, which takes root: run as root")
-    with tempfile.TemporaryDirectory(prefix="palisade-bench-") as name, Lab() as lab:
+        raise LabError("sshd has to change to another user for a login, which takes root: run as root")
+    with tempfile.TemporaryDirectory(prefix="palisade-site-") as name, Lab() as lab:
         site = Site(lab, pathlib.Path(name), names, forks)
         try:
             site.start_servers()
@@ -258,13 +281,13 @@ def _program(name: str) -> str:
     """Its absolute path, which sshd asks for.
 
     Raises:
-        BenchmarkError: It is not installed.
+        LabError: It is not installed.
     """
     for folder in os.environ.get("PATH", os.defpath).split(os.pathsep):
         path = os.path.join(folder, name)
         if os.path.isabs(path) and os.access(path, os.X_OK):
             return path
-    raise BenchmarkError("%s is not installed" % name)
+    raise LabError("%s is not installed" % name)
 
 
 def play_of(hosts: str, **content: object) -> t.Dict[str, object]:
@@ -291,9 +314,9 @@ def must_change(play: Play, wanted: int) -> Play:
     """The play, if exactly that many hosts changed.
 
     Raises:
-        BenchmarkError: Others did.
+        LabError: Others did.
     """
     changed = sum(1 for count in play.changed.values() if count)
     if changed != wanted:
-        raise BenchmarkError("%d hosts changed, and %d should have" % (changed, wanted))
+        raise LabError("%d hosts changed, and %d should have" % (changed, wanted))
     return play

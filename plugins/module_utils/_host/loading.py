@@ -1,0 +1,82 @@
+# Copyright (c) 2026, Palisade contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# Note that this module util is PRIVATE to the collection and can change without notice.
+
+"""The steps of a plan, taken: the kernel first, then the files, which only say what the kernel took."""
+
+from __future__ import annotations
+
+import typing as t
+
+from .._compile.table import TABLE_NAME
+from .._nft.changes import Transaction
+from .errors import HostError
+from .files import Files
+from .kernel import outcome
+from .nft import Nft, NftError
+from .persistence import (
+    apply_persistence,
+    write_record,
+)
+from .planning import Plan
+
+
+class ApplyError(HostError):
+    """A step failed; the message says what is in force now."""
+
+
+def load(nft: Nft, transactions: t.Sequence[Transaction]) -> None:
+    before: t.Optional[Transaction] = None
+    for transaction in transactions:
+        try:
+            nft.load(transaction.text)
+        except NftError as exc:
+            if transaction.tidies:
+                message = "the new ruleset is in force, but what it no longer uses could not be removed from the table."
+            else:
+                message = "the new ruleset could not be loaded, the rules in force stay.%s" % _take_back(nft, before)
+            raise ApplyError("%s The next run goes on from there.\n%s" % (message, exc)) from exc
+        before = transaction
+
+
+def _take_back(nft: Nft, transaction: t.Optional[Transaction]) -> str:
+    """Removes what nothing uses yet; what cannot be removed is said, and removed by the next run."""
+    if transaction is None or not transaction.undo:
+        return ""
+    try:
+        nft.load(transaction.undo)
+    except NftError:
+        return " New sets and chains that no rule uses were left in the table; the next run removes them."
+    return ""
+
+
+def _check_outcome(plan: Plan, files: Files, nft: Nft) -> None:
+    """Asks the kernel what it holds now, and keeps the record."""
+    record = plan.table.record(plan.comparison.expected)
+    transactions = plan.change.transactions
+    if transactions:
+        as_wanted, record = outcome(nft, plan.table, plan.comparison, len(transactions))
+        if not as_wanted:
+            plan.result["warnings"].append(
+                "Right after it was loaded, the table inet %s was changed by something else on this host; the next run "
+                "repairs it." % TABLE_NAME
+            )
+    if record == plan.record:
+        return
+    try:
+        write_record(files, record)
+    except HostError as exc:
+        # It only spares the next run some work, unless no namespace can be made here.
+        plan.result["notes"].append("the record of this run could not be kept: %s" % exc)
+
+
+def apply_plan(plan: Plan, files: Files, nft: Nft) -> None:
+    """The kernel first; the files only say what the kernel took."""
+    load(nft, plan.change.transactions)
+    _check_outcome(plan, files, nft)
+    try:
+        apply_persistence(files, plan.persistence)
+    except HostError as exc:
+        raise ApplyError("the ruleset is in force, but what loads it at boot is not in step with it: %s" % exc) from exc

@@ -1,0 +1,132 @@
+#!/usr/bin/env python3
+# Copyright (c) 2026, Palisade contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# Note that this module util is PRIVATE to the collection and can change without notice.
+
+"""Takes an unconfirmed change back. A program of its own: the host runs it when no confirmation came.
+
+It is copied to the host beside the change that it is about, and has to do its work when nothing else of the
+collection is there any more; so it imports nothing but the standard library.
+
+    take_back.py FOLDER LOCK TOKEN [SECONDS]    after so many seconds, if the change TOKEN still waits then
+"""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+import subprocess
+import sys
+import time
+import typing as t
+
+#: What waits for a confirmation, and what is left when it was taken back, in the folder.
+PENDING = "pending.json"
+TAKEN_BACK = "taken-back.json"
+
+#: How often a text is tried: something else may have changed the ruleset at the same moment.
+_ATTEMPTS = 5
+_PAUSE_SECONDS = 0.5
+_NFT_SECONDS = 120.0
+_SHOWN_CHARACTERS = 2000
+
+
+def take_back(folder: str, token: t.Optional[str] = None, reason: str = "") -> t.Optional[t.Dict[str, t.Any]]:
+    """Loads what was in force before, and says so in ``taken-back.json``. The caller holds the lock.
+
+    Args:
+        folder: Holds ``pending.json``: ``nft``, the path of the program; ``undo``, texts to load in order, of
+            which the first puts the old rules in force and the others tidy up; ``fallback``, a text to load
+            where the first is refused, or an empty one.
+        token: Of the change that is meant; None: whichever waits.
+        reason: Why, for the report.
+
+    Returns:
+        What ``taken-back.json`` says; None where nothing waits, or another change than is meant.
+    """
+    try:
+        with open(os.path.join(folder, PENDING), encoding="utf-8") as stream:
+            pending = json.load(stream)
+    except FileNotFoundError:
+        return None
+    if token is not None and pending["token"] != token:
+        return None
+    complaints: t.List[str] = []
+    first, *others = pending["undo"]
+    restored = _load(pending["nft"], first, complaints)
+    if restored:
+        for text in others:
+            # What is left unused does not matter: the next run removes it.
+            _load(pending["nft"], text, [])
+    elif pending["fallback"]:
+        restored = _load(pending["nft"], pending["fallback"], complaints)
+    report = {
+        "token": pending["token"],
+        "begun": pending["begun"],
+        "taken_back": time.time(),
+        "restored": restored,
+        "reason": reason or "no confirmation came within %d seconds" % pending["timeout"],
+        "complaints": complaints,
+    }
+    _write(folder, TAKEN_BACK, json.dumps(report))
+    os.unlink(os.path.join(folder, PENDING))
+    return report
+
+
+def _load(nft: str, text: str, complaints: t.List[str]) -> bool:
+    complaint = ""
+    for attempt in range(_ATTEMPTS):
+        if attempt:
+            time.sleep(_PAUSE_SECONDS)
+        try:
+            done = subprocess.run(
+                [nft, "-f", "-"],
+                input=text.encode("utf-8"),
+                stdout=subprocess.DEVNULL,
+                stderr=subprocess.PIPE,
+                check=False,
+                timeout=_NFT_SECONDS,
+            )
+        except (OSError, subprocess.TimeoutExpired) as exc:
+            complaint = str(exc)
+        else:
+            if done.returncode == 0:
+                return True
+            complaint = done.stderr.decode("utf-8", "replace")
+    complaints.append(complaint[:_SHOWN_CHARACTERS])
+    return False
+
+
+def _write(folder: str, name: str, text: str) -> None:
+    """Into a folder that only root can write to."""
+    temporary = os.path.join(folder, ".%s.new" % name)
+    descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW, 0o600)
+    with os.fdopen(descriptor, "w", encoding="utf-8") as stream:
+        stream.write(text)
+    os.rename(temporary, os.path.join(folder, name))
+
+
+def main(arguments: t.Sequence[str]) -> int:
+    """The program."""
+    folder, lock, token = arguments[:3]
+    if len(arguments) > 3:
+        time.sleep(float(arguments[3]))
+    descriptor = os.open(lock, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
+    # A run that confirms at this moment holds it, and is done within seconds; what it confirmed waits no longer.
+    fcntl.flock(descriptor, fcntl.LOCK_EX)
+    report = take_back(folder, token)
+    if report is None:
+        sys.stdout.write("palisade: nothing waits for a confirmation\n")
+        return 0
+    outcome = (
+        "the rules from before are in force" if report["restored"] else "the rules from before COULD NOT be loaded"
+    )
+    sys.stdout.write("palisade: %s; %s. %s\n" % (report["reason"], outcome, " ".join(report["complaints"])))
+    return 0 if report["restored"] else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,212 @@
+# Copyright (c) 2026, Palisade contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# Note that this module util is PRIVATE to the collection and can change without notice.
+
+"""A change that waits for its confirmation: what it takes to take it back, and the timer that does.
+
+Everything lies in /run/palisade: after a boot nothing waits, because the boot loaded what was confirmed last.
+"""
+
+from __future__ import annotations
+
+import json
+import secrets
+import time
+import typing as t
+
+from .._compile.table import TABLE_NAME
+from .._nft.changes import Change
+from . import take_back, watchdog
+from .errors import HostError
+from .files import Files
+from .nft import Nft
+
+LOCK = "/run/palisade.lock"
+FOLDER = "/run/palisade"
+_PENDING = FOLDER + "/" + take_back.PENDING
+_TAKEN_BACK = FOLDER + "/" + take_back.TAKEN_BACK
+_PROGRAM = FOLDER + "/take_back.py"
+
+#: Folders that runs write to, and how the names of the files begin that are theirs.
+_OURS = ((FOLDER, ""), ("/etc/palisade", ""), ("/etc/palisade/history", ""), ("/etc/systemd/system", "palisade"))
+
+_FOLDER_MODE, _FILE_MODE = 0o700, 0o600
+
+_EMPTIED = "table inet {0}\ndelete table inet {0}\n".format(TABLE_NAME)
+
+
+class UnconfirmedError(HostError):
+    """A change waits for its confirmation, or none waits that should."""
+
+
+class Pending(t.NamedTuple):
+    """A change that waits.
+
+    Attributes:
+        token: Names it.
+        begun: When it was made, seconds since the epoch.
+        timeout: Seconds that it waits.
+        timer: For :mod:`.watchdog`.
+        client: ``ADDRESS PORT`` of the connection that it was made over; empty where that is not known.
+        answered: What answered before it was made, see :mod:`.reachability`.
+    """
+
+    token: str
+    begun: float
+    timeout: int
+    timer: str
+    client: str
+    answered: t.Mapping[str, bool]
+
+
+def undo_texts(nft: Nft, change: Change, *, exists: bool) -> t.Tuple[str, ...]:
+    """Text of nft that brings back what the kernel holds now, once the change was made but for its tidying.
+
+    The first text puts the old rules in force, in one transaction; the others remove what nothing uses then.
+
+    Raises:
+        NftError: nft did not list what there is.
+    """
+    if not exists:
+        return (_EMPTIED,)
+    if not change.is_plain:
+        return (_EMPTIED + (nft.list_table() or ""),)
+    texts = ["flush chain inet %s %s\n" % (TABLE_NAME, name) for name in change.refilled]
+    texts.extend(nft.list_chain(name) for name in change.refilled)
+    return ("".join(texts), *(one.undo for one in change.transactions if one.undo))
+
+
+def wait(
+    files: Files,
+    nft: Nft,
+    undo: t.Sequence[str],
+    *,
+    timeout: int,
+    client: str,
+    answered: t.Mapping[str, bool],
+    fallback: str = "",
+) -> Pending:
+    """Sets the timer, before anything is changed.
+
+    Args:
+        undo: See :func:`undo_texts`.
+        fallback: Loaded where the first of them is refused.
+
+    Raises:
+        HostError: It could not be set; nothing waits.
+    """
+    token = secrets.token_hex(16)
+    files.make_folder(FOLDER, _FOLDER_MODE)
+    files.write(_PROGRAM, _program_text(), _FILE_MODE)
+    waiting = Pending(token, time.time(), timeout, watchdog.name_before(files), client, dict(answered))
+    described = {**waiting._asdict(), "nft": nft.path, "undo": list(undo), "fallback": fallback}
+    files.write(_PENDING, json.dumps(described), _FILE_MODE)
+    try:
+        arguments = [files.locate(FOLDER), files.locate(LOCK), token]
+        waiting = waiting._replace(timer=watchdog.arm(files, files.locate(_PROGRAM), arguments, timeout))
+        files.write(_PENDING, json.dumps({**described, "timer": waiting.timer}), _FILE_MODE)
+    except HostError:
+        files.remove(_PENDING)
+        raise
+    return waiting
+
+
+def find_pending(files: Files) -> t.Optional[Pending]:
+    """The change that waits; None where none does."""
+    text = files.read(_PENDING)
+    if text is None:
+        return None
+    try:
+        data = json.loads(text)
+        return Pending(**{name: data[name] for name in Pending._fields})
+    except (ValueError, KeyError, TypeError) as exc:
+        raise UnconfirmedError("%s is not what a run of Palisade wrote there; remove it" % _PENDING) from exc
+
+
+def seconds_left(pending: Pending) -> float:
+    """Until its timer runs out, as the clock has it."""
+    return pending.begun + pending.timeout - time.time()
+
+
+def settle(files: Files) -> t.Optional[str]:
+    """Before another change: refuses while one waits, and takes one back whose timer is gone.
+
+    Returns:
+        What was taken back, a sentence; None where nothing was.
+
+    Raises:
+        UnconfirmedError: One waits.
+    """
+    for folder, beginning in _OURS:
+        files.remove_abandoned(folder, beginning)
+    pending = find_pending(files)
+    if pending is None:
+        # What a run that was killed has prepared.
+        clean(files)
+        return None
+    if watchdog.is_armed(pending.timer):
+        raise UnconfirmedError(
+            "a change that another run made %d seconds ago waits for its confirmation, for %d seconds at most; run "
+            "again after that. Nothing was changed" % (time.time() - pending.begun, max(1, seconds_left(pending)))
+        )
+    withdraw(files, pending, "the timer that should have taken it back is gone")
+    return report_taken_back(files)
+
+
+def withdraw(files: Files, pending: Pending, reason: str) -> bool:
+    """Takes a change back at once; whether the rules from before are in force. The caller holds the lock."""
+    watchdog.disarm(pending.timer)
+    report = take_back.take_back(files.locate(FOLDER), pending.token, reason)
+    return report is not None and bool(report["restored"])
+
+
+def forget(files: Files, pending: Pending) -> None:
+    """The change is to stay: nothing takes it back any more. The caller holds the lock."""
+    # What waits no longer is not taken back, whatever becomes of the timer.
+    files.remove(_PENDING)
+    watchdog.disarm(pending.timer)
+    clean(files)
+
+
+def clean(files: Files) -> None:
+    """Removes what a change that waits no longer has left."""
+    if find_pending(files) is None:
+        files.remove(_PROGRAM)
+        files.remove_folder(FOLDER)
+
+
+def report_taken_back(files: Files, token: t.Optional[str] = None) -> t.Optional[str]:
+    """What became of the last change that was taken back, a sentence; None where none was, or another than is meant."""
+    text = files.read(_TAKEN_BACK)
+    if text is None:
+        return None
+    try:
+        report = json.loads(text)
+        if token is not None and report["token"] != token:
+            return None
+        begun = time.strftime("%Y-%m-%d %H:%M:%S UTC", time.gmtime(report["begun"]))
+        outcome = (
+            "the host took it back, and the rules from before are in force"
+            if report["restored"]
+            else "the host tried to take it back, and nft refused the rules from before: %s"
+            % " ".join(report["complaints"])
+        )
+        return "The change of %s did not stay: %s; %s." % (begun, report["reason"], outcome)
+    except (ValueError, KeyError, TypeError):
+        return None
+
+
+def forget_taken_back(files: Files) -> None:
+    """After it was reported."""
+    files.remove(_TAKEN_BACK)
+    clean(files)
+
+
+def _program_text() -> str:
+    """The program that takes a change back: this collection may be an archive that is gone by then."""
+    loader = t.cast("t.Any", take_back.__spec__).loader
+    source: t.Union[str, bytes] = loader.get_source(take_back.__name__)
+    # Ansible's own loader, on a controller, has octets.
+    return source if isinstance(source, str) else source.decode("utf-8")

@@ -1,0 +1,37 @@
+# Copyright (c) 2026, Palisade contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""One run of the module's core on this host, as a process of its own that can be killed.
+
+one_run.py ROOT OPTIONS    OPTIONS: JSON: variables, phase, timeout, token
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+
+from ansible_collections.palisade.nftables.plugins.module_utils._host.apply import run
+from ansible_collections.palisade.nftables.plugins.module_utils._host.confirm import Confirm, Phase
+from ansible_collections.palisade.nftables.plugins.module_utils._host.errors import HostError
+from ansible_collections.palisade.nftables.plugins.module_utils._host.options import Host, Options
+
+
+def main() -> int:
+    """Prints the result as JSON, or the error."""
+    asked = json.loads(sys.argv[2])
+    confirm = Confirm(Phase(asked["phase"]), asked["timeout"], token=asked["token"])
+    options = Options(variables=asked["variables"], connection="podman", diff=False, confirm=confirm)
+    # What comes before is the interpreter's; a fault there is no fault of a run.
+    sys.stderr.write("begin\n")
+    try:
+        result = run(options, Host(sys.argv[1]))
+    except HostError as exc:
+        sys.stdout.write(json.dumps({"failed": str(exc)}))
+        return 1
+    sys.stdout.write(json.dumps({name: result.get(name) for name in ("changed", "warnings", "notes", "confirmation")}))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,103 @@
+# Copyright (c) 2026, Palisade contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Hosts that fail under a run: nft that is no nft, a full disk, folders that cannot be written to."""
+
+from __future__ import annotations
+
+import json
+import os
+import pathlib
+import shutil
+
+import pytest
+
+from lab.namespaces import Host
+
+from .target import NEW, OLD, Target
+
+_NFT = str(shutil.which("nft"))
+
+#: What stands in for nft, and what is said of it.
+_WRONG_NFT = {
+    "fails": ("echo 'Error: Could not process rule: Device or resource busy' >&2; exit 1", "Device or resource busy"),
+    "garbage": ("head -c 4096 /dev/urandom >&2; exit 3", "nft refused"),
+    "is killed": ("kill -9 $$", "nft refused"),
+    "loads nothing the second time": (
+        'case "$*" in *-f*) [ -e "$0.once" ] && exit 1; touch "$0.once";; esac; exec %s "$@"' % _NFT,
+        "the rules in force stay",
+    ),
+}
+
+
+def _path_with(folder: pathlib.Path, script: str) -> str:
+    folder.mkdir()
+    wrapper = folder / "nft"
+    wrapper.write_text("#!/bin/sh\n%s\n" % script, encoding="utf-8")
+    wrapper.chmod(0o755)
+    return "%s:%s" % (folder, os.environ["PATH"])
+
+
+@pytest.mark.parametrize("phase", ["at_once", "begin"])
+@pytest.mark.parametrize("kind", _WRONG_NFT)
+def test_nft_that_fails_changes_nothing(network: Host, tmp_path: pathlib.Path, kind: str, phase: str) -> None:
+    target = Target(network, tmp_path / "root")
+    assert target.run(OLD).returncode == 0
+    old = target.state()
+    script, words = _WRONG_NFT[kind]
+    done = target.run(NEW, phase=phase, path=_path_with(tmp_path / "bin", script))
+    assert done.returncode == 1, done.stdout
+    assert words in json.loads(done.stdout)["failed"]
+    assert target.state() == old
+    assert not target.waits()
+    assert target.run(OLD).returncode == 0
+    assert target.state() == old
+    target.await_no_strays()
+
+
+def test_a_first_load_that_fails_leaves_nothing(network: Host, tmp_path: pathlib.Path) -> None:
+    target = Target(network, tmp_path / "root")
+    done = target.run(NEW, phase="begin", path=_path_with(tmp_path / "bin", "exit 1"))
+    assert done.returncode == 1
+    assert target.state() == ("", "")
+    assert target.strays() == []
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="a full disk is a small file system, which takes root")
+@pytest.mark.parametrize("phase", ["at_once", "begin"])
+@pytest.mark.parametrize("folder", ["etc/palisade", "run"])
+def test_a_full_disk_leaves_the_old_state_or_the_new_one(
+    network: Host, tmp_path: pathlib.Path, folder: str, phase: str
+) -> None:
+    target = Target(network, tmp_path / "root")
+    assert target.run(OLD).returncode == 0
+    old = target.state()
+    assert target.run(NEW).returncode == 0
+    new = target.state()
+    assert target.run(OLD).returncode == 0
+    full = target.root / folder
+    kept = {path.name: path.read_bytes() for path in full.iterdir() if path.is_file()}
+    network.run(["mount", "-t", "tmpfs", "-o", "size=64k,mode=0700", "tmpfs", str(full)])
+    try:
+        for name, content in kept.items():
+            network.run(["tee", str(full / name)], input=content.decode("utf-8"))
+        if folder == "run":
+            network.run(["mkdir", "-p", str(full / "systemd/system")])
+        network.run(["sh", "-c", 'cat /dev/zero >"$1/filler" 2>/dev/null || true', "sh", str(full)])
+        done = target.run(NEW, phase=phase)
+        seen = network.run(["cat", str(target.root / "etc/palisade/ruleset.nft")]).stdout
+        assert target.state().kernel in (old.kernel, new.kernel)
+        assert seen in (old.boot, new.boot)
+        if done.returncode:
+            assert "No space left on device" in json.loads(done.stdout)["failed"]
+        network.run(["rm", str(full / "filler")])
+        if (
+            target.network.run(["test", "-e", str(target.root / "run/palisade/pending.json")], check=False).returncode
+            == 0
+        ):
+            target.await_timer()
+        assert target.run(NEW).returncode == 0
+        assert target.state().kernel == new.kernel
+        assert network.run(["cat", str(target.root / "etc/palisade/ruleset.nft")]).stdout == new.boot
+    finally:
+        network.run(["umount", str(full)])

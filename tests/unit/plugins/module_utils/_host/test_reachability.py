@@ -1,0 +1,116 @@
+# Copyright (c) 2026, Palisade contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What a host reaches, asked of real sockets in a network of its own."""
+
+from __future__ import annotations
+
+import contextlib
+import pathlib
+import socket
+import threading
+import typing as t
+
+import pytest
+
+from ansible_collections.palisade.nftables.plugins.module_utils._host import reachability
+from ansible_collections.palisade.nftables.plugins.module_utils._host.reachability import ask, checks
+from ansible_collections.palisade.nftables.plugins.module_utils._policy.hostfacts import HostFacts, Server
+
+if t.TYPE_CHECKING:
+    from lab.namespaces import Host
+
+_ADDRESS = "192.0.2.53"
+
+
+@pytest.fixture(name="addressed")
+def fixture_addressed(network: Host) -> Host:
+    network.ip("link set lo up", "address add %s/32 dev lo" % _ADDRESS)
+    return network
+
+
+@contextlib.contextmanager
+def _answers(host: Host, port: int, answer: t.Callable[[bytes], bytes]) -> t.Iterator[None]:
+    """A UDP server that answers until the context ends."""
+    server = host.socket(socket.AF_INET, socket.SOCK_DGRAM)
+    server.bind((_ADDRESS, port))
+    server.settimeout(0.1)
+    ended = threading.Event()
+
+    def serve() -> None:
+        while not ended.is_set():
+            with contextlib.suppress(OSError):
+                asked, client = server.recvfrom(512)
+                server.sendto(answer(asked), client)
+
+    thread = threading.Thread(target=serve)
+    thread.start()
+    try:
+        yield
+    finally:
+        ended.set()
+        thread.join()
+        server.close()
+
+
+_FACTS = HostFacts(
+    dns_servers=(Server(_ADDRESS, 53, ("udp", "tcp")),),
+    ntp_servers=(Server(None, 123, ("udp",)), Server(_ADDRESS, 123, ("udp",))),
+)
+
+
+def _asked(host: Host, root: pathlib.Path, *must_reach: t.Tuple[str, int]) -> t.Dict[str, bool]:
+    threads: t.Dict[str, bool] = {}
+
+    def work() -> t.Dict[str, bool]:
+        # Threads that are started here are in the host's network, like this one.
+        return ask(checks(_FACTS, must_reach, str(root)))
+
+    threads.update(host.call(work))
+    return threads
+
+
+def test_silence_is_no_answer(addressed: Host, tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(reachability, "_UDP_SECONDS", 0.1)
+    assert _asked(addressed, tmp_path, (_ADDRESS, 4433)) == {
+        "the resolver 192.0.2.53": False,
+        "the time server 192.0.2.53": False,
+        "a default route (IPv4)": False,
+        "a default route (IPv6)": False,
+        "192.0.2.53 port 4433 (firewall_must_reach)": False,
+    }
+
+
+def test_servers_that_answer_are_reached(addressed: Host, tmp_path: pathlib.Path) -> None:
+    with contextlib.ExitStack() as stack:
+        # Any answer to the question will do, such as "refused".
+        stack.enter_context(_answers(addressed, 53, lambda asked: asked[:2] + b"\x81\x85" + asked[4:]))
+        stack.enter_context(_answers(addressed, 123, lambda _asked: bytes(48)))
+        listener = stack.enter_context(addressed.socket(socket.AF_INET, socket.SOCK_STREAM))
+        listener.bind((_ADDRESS, 4433))
+        listener.listen()
+        found = _asked(addressed, tmp_path, (_ADDRESS, 4433))
+    assert [name for name, answers in found.items() if answers] == [
+        "the resolver 192.0.2.53",
+        "the time server 192.0.2.53",
+        "192.0.2.53 port 4433 (firewall_must_reach)",
+    ]
+
+
+def test_an_answer_to_another_question_is_none(
+    addressed: Host, tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(reachability, "_UDP_SECONDS", 0.2)
+    with _answers(addressed, 53, lambda asked: bytes(2) + asked[2:] if asked[:2] != bytes(2) else b""):
+        assert not _asked(addressed, tmp_path)["the resolver 192.0.2.53"]
+
+
+def test_resolvers_on_this_host_are_not_asked(tmp_path: pathlib.Path) -> None:
+    for name in ("etc", "run/systemd/resolve"):
+        (tmp_path / name).mkdir(parents=True)
+    (tmp_path / "etc/resolv.conf").write_text("nameserver 127.0.0.53\nnameserver ::1\n", encoding="utf-8")
+    upstream = "nameserver 2001:db8::53\nnameserver fe80::1%eth0\nnameserver what\n"
+    (tmp_path / "run/systemd/resolve/resolv.conf").write_text(upstream, encoding="utf-8")
+    names = list(checks(HostFacts(), (), str(tmp_path)))
+    assert names[:2] == ["the resolver 2001:db8::53", "the resolver fe80::1%eth0"]
+    assert "resolver" not in " ".join(names[2:])

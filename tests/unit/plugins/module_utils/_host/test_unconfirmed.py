@@ -1,0 +1,155 @@
+# Copyright (c) 2026, Palisade contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What takes a change back brings the kernel to where it was, whatever the change; and its timer."""
+
+from __future__ import annotations
+
+import dataclasses
+import pathlib
+import time
+import typing as t
+
+import pytest
+
+from ansible_collections.palisade.nftables.plugins.module_utils._host import unconfirmed, watchdog
+from ansible_collections.palisade.nftables.plugins.module_utils._host.apply import run
+from ansible_collections.palisade.nftables.plugins.module_utils._host.confirm import Confirm, Phase
+from ansible_collections.palisade.nftables.plugins.module_utils._host.options import Host, Options, Result
+from ansible_collections.palisade.nftables.plugins.module_utils._host.unconfirmed import UnconfirmedError
+from tests.unit.plugins.module_utils.conftest import OFFICE_AND_WEB
+
+if t.TYPE_CHECKING:
+    from lab.namespaces import Host as LabHost
+
+_OTHER = {**OFFICE_AND_WEB, "firewall_assigned": ["web"], "firewall_networks": {"office": ["203.0.113.0/25"]}}
+
+
+@dataclasses.dataclass
+class Machine:
+    """A lab host's network, and a file system below a folder of the test."""
+
+    network: LabHost
+    root: pathlib.Path
+
+    def run(self, variables: t.Mapping[str, t.Any], confirm: Confirm) -> Result:
+        options = Options(variables=variables, connection="podman", confirm=confirm)
+        return t.cast("Result", self.network.call(run, options, self.host))
+
+    @property
+    def host(self) -> Host:
+        return Host(str(self.root), environ={})
+
+    def begin(self, variables: t.Mapping[str, t.Any], timeout: int = 600) -> str:
+        result = self.run(variables, Confirm(Phase.BEGIN, timeout))
+        return str(result["confirmation"]["token"])
+
+    def withdraw(self) -> bool:
+        pending = unconfirmed.find_pending(self.host.files)
+        assert pending is not None
+        return t.cast("bool", self.network.call(unconfirmed.withdraw, self.host.files, pending, "the test says so"))
+
+    def ruleset(self) -> str:
+        return self.network.run(["nft", "-s", "list", "ruleset"]).stdout
+
+    def files(self) -> t.List[str]:
+        return sorted(str(path.relative_to(self.root)) for path in self.root.rglob("*") if path.is_file())
+
+
+@pytest.fixture(name="machine")
+def fixture_machine(network: LabHost, tmp_path: pathlib.Path) -> Machine:
+    for folder in ("etc/systemd/system", "run"):
+        (tmp_path / folder).mkdir(parents=True)
+    return Machine(network, tmp_path)
+
+
+_HANDS: t.Mapping[str, str] = {
+    "untouched": "",
+    "a rule added by hand": "add rule inet palisade ingress tcp dport 9999 accept\n",
+    "a set altered by hand": "add set inet palisade mine { type ipv4_addr; elements = { 192.0.2.9 } }\n",
+    "a base chain altered by hand": "add chain inet palisade input { type filter hook input priority 0; policy drop; "
+    "}\n",
+}
+
+
+@pytest.mark.parametrize("hand", _HANDS)
+@pytest.mark.parametrize("layout", ["auto", "ordered"])
+def test_a_change_is_taken_back_to_what_there_was(machine: Machine, layout: str, hand: str) -> None:
+    before, after = ({**one, "firewall_layout": layout} for one in (OFFICE_AND_WEB, _OTHER))
+    machine.run(before, Confirm())
+    machine.network.nft(_HANDS[hand] or "list tables\n")
+    ruleset = machine.ruleset()
+    machine.begin(after)
+    assert machine.ruleset() != ruleset
+    assert machine.withdraw()
+    assert machine.ruleset() == ruleset
+
+
+def test_a_first_load_is_taken_back_to_nothing(machine: Machine) -> None:
+    machine.network.nft("table inet other { chain input { type filter hook input priority 5; accept; }\n}\n")
+    ruleset = machine.ruleset()
+    machine.begin(OFFICE_AND_WEB)
+    assert "palisade" in machine.ruleset()
+    assert machine.withdraw()
+    assert machine.ruleset() == ruleset
+
+
+def test_counters_go_on_counting_when_a_change_is_taken_back(machine: Machine) -> None:
+    machine.run(OFFICE_AND_WEB, Confirm())
+    count = ["nft", "list", "counter", "inet", "palisade", "ingress/default"]
+    machine.network.run(["ip", "link", "set", "lo", "up"])
+    before = machine.network.run(count).stdout
+    machine.begin(_OTHER)
+    assert machine.withdraw()
+    assert machine.network.run(count).stdout == before
+
+
+def test_a_timer_that_runs_out_takes_the_change_back(machine: Machine) -> None:
+    machine.run(OFFICE_AND_WEB, Confirm())
+    ruleset, files = machine.ruleset(), machine.files()
+    token = machine.begin(_OTHER, timeout=1)
+    deadline = time.monotonic() + 20
+    while machine.ruleset() != ruleset or "run/palisade/pending.json" in machine.files():
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+    report = machine.run(_OTHER, Confirm(Phase.REPORT, token=token))["confirmation"]
+    assert report["state"] == "taken_back"
+    assert "no confirmation came within 1 seconds; the host took it back" in report["message"]
+    assert machine.files() == files
+    with pytest.raises(UnconfirmedError, match="does not wait any more"):
+        machine.run(_OTHER, Confirm(Phase.CONFIRM, token=token))
+
+
+def test_a_confirmed_change_stays_and_its_timer_ends(machine: Machine) -> None:
+    machine.run(OFFICE_AND_WEB, Confirm())
+    token = machine.begin(_OTHER)
+    pending = unconfirmed.find_pending(machine.host.files)
+    assert pending is not None
+    assert watchdog.is_armed(pending.timer)
+    with pytest.raises(UnconfirmedError, match="waits for its confirmation"):
+        machine.run(OFFICE_AND_WEB, Confirm())
+    with pytest.raises(UnconfirmedError, match="does not wait any more"):
+        machine.run(_OTHER, Confirm(Phase.CONFIRM, token="0" * 32))
+    result = machine.run(_OTHER, Confirm(Phase.CONFIRM, token=token))
+    assert result["confirmation"] == {"state": "confirmed"}
+    assert not watchdog.is_armed(pending.timer)
+    assert "run/palisade/take_back.py" not in machine.files()
+    assert not machine.run(_OTHER, Confirm())["changed"]
+
+
+def test_without_a_change_nothing_waits(machine: Machine) -> None:
+    machine.run(OFFICE_AND_WEB, Confirm())
+    assert "confirmation" not in machine.run(OFFICE_AND_WEB, Confirm(Phase.BEGIN, 600))
+    assert unconfirmed.find_pending(machine.host.files) is None
+
+
+@pytest.mark.parametrize("text", ["", "{}", "[]", '{"token": 1}'])
+def test_a_note_that_no_run_wrote_stops_a_run_and_is_named(machine: Machine, text: str) -> None:
+    folder = machine.root / "run/palisade"
+    folder.mkdir(mode=0o700)
+    (folder / "pending.json").write_text(text, encoding="utf-8")
+    with pytest.raises(
+        UnconfirmedError, match=r"/run/palisade/pending\.json is not what a run of Palisade wrote there"
+    ):
+        machine.run(OFFICE_AND_WEB, Confirm())
+    assert machine.ruleset() == ""
