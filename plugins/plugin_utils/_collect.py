@@ -160,9 +160,9 @@ class _Collector:
         if isinstance(value, str) and value.isdecimal() and value.isascii():
             # What a template or -e gives.
             value = int(value[:_LONGEST_NUMBER])
-        is_number = isinstance(value, int) and not isinstance(value, bool)
-        if is_number and (value == 0 or _CONFIRM_LEAST <= value <= _CONFIRM_MOST):
-            return value
+        known = value if isinstance(value, int) and not isinstance(value, bool) else -1
+        if known == 0 or _CONFIRM_LEAST <= known <= _CONFIRM_MOST:
+            return known
         self._problems.error(
             place, "range", "%s is not 0, nor %d to %d seconds" % (show(value), _CONFIRM_LEAST, _CONFIRM_MOST)
         )

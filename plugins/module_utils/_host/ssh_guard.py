@@ -96,7 +96,9 @@ def describe_way_in(program: Program, connection: str, environ: t.Mapping[str, s
     try:
         check_connection(program, found, interface_towards(found.client_address))
     except CutOffError as exc:
-        return str(exc).partition("\n")[2]
+        # Without what the refusal of a run begins with, and its offer to switch the safeguard off.
+        reasons = str(exc).splitlines()[1:-1]
+        return "\n".join([*reasons, "or let the safeguard add it: firewall_safeguards: {ssh: true}"])
     return (
         "The policies accept a new connection %s, so something else refuses it: another table of this host, or a "
         "firewall on the way" % _describe(found)
