@@ -15,6 +15,7 @@ import os
 import pathlib
 import re
 import shlex
+import signal
 import subprocess
 import sys
 import tempfile
@@ -179,6 +180,18 @@ class Site:
                 if self._servers[name].poll() is not None or time.monotonic() > deadline:
                     raise LabError("sshd on %s does not listen:\n%s" % (name, self.log(name)))
                 time.sleep(0.02)
+
+    def refuse_logins(self, name: str) -> None:
+        """From now on the sshd of a host lets nobody in who is not in already."""
+        path = self._folder / ("sshd-" + name)
+        refusing = path.read_text(encoding="utf-8").replace("KbdInteractive", "PubkeyAuthentication no\nKbdInteractive")
+        self._write(path.name, refusing)
+        self._servers[name].send_signal(signal.SIGHUP)
+        deadline = time.monotonic() + _START_SECONDS
+        while self.log(name).count("Server listening") < 2:
+            if time.monotonic() > deadline:
+                raise LabError("sshd on %s does not listen again:\n%s" % (name, self.log(name)))
+            time.sleep(0.02)
 
     def _listens(self, name: str) -> bool:
         listening = self.hosts[name].run(["ss", "-Hltn", "sport = 22"]).stdout

@@ -244,3 +244,49 @@ def test_an_earlier_ruleset_is_forgotten_after_five_others(site: Site) -> None:
         variables = {**_OPEN, "firewall_policies": policies, "firewall_assigned": ["ssh", "more"]}
         assert _deploy(site, {**variables, "firewall_confirm_timeout": 0})[0] == 0
     assert len(host.run(["ls", "/etc/palisade/history"]).stdout.split()) == 6
+
+
+def test_an_sshd_that_answers_and_wants_a_person_proves_the_way_in(site: Site) -> None:
+    host = site.hosts[_HOST]
+    assert _deploy(site, _OPEN)[0] == 0
+    # The shared connection stays; a new one is refused by sshd, and not by the firewall.
+    site.refuse_logins(_HOST)
+    status, output = _deploy(site, {**_OPEN, "firewall_assigned": ["ssh"]})
+    assert status == 0, output
+    assert "sshd answered a new connection" in output
+    assert "policy/web/0" not in _table(host)
+    _assert_nothing_waits(host)
+
+
+def test_two_runs_at_once_are_one_and_a_refusal(site: Site) -> None:
+    host = site.hosts[_HOST]
+    assert _deploy(site, _OPEN)[0] == 0
+    rulesets = {}
+    for name, assigned in (("one", ["ssh"]), ("other", ["web", "ssh"])):
+        variables = {**_OPEN, "firewall_assigned": assigned, "firewall_confirm_timeout": 0}
+        assert _deploy(site, variables)[0] == 0
+        rulesets[name] = _table(host)
+    site.write_inventory({**_OPEN, "firewall_assigned": ["ssh"]})
+    runs = [site.start([role_play(_HOST)]) for _run in range(3)]
+    statuses = [run.wait(timeout=120) for run in runs]
+    assert set(statuses) <= {0, 2}
+    assert 0 in statuses
+    assert _table(host) == rulesets["one"]
+    _assert_nothing_waits(host)
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {"ansible_ssh_pipelining": False},
+        {"ansible_ssh_args": "-C -o ControlMaster=no -o ControlPath=none"},
+        {"ansible_ssh_args": ""},
+    ],
+    ids=["without pipelining", "nothing shared", "no arguments"],
+)
+def test_other_ways_to_connect(site: Site, settings: t.Mapping[str, t.Any]) -> None:
+    host = site.hosts[_HOST]
+    status, output = _deploy(site, {**_OPEN, **settings})
+    assert status == 0, output
+    assert '"state": "confirmed"' in output
+    _assert_nothing_waits(host)
