@@ -53,7 +53,8 @@ class Tree:
         except (OSError, ValueError):
             return None
         try:
-            with os.fdopen(descriptor, "rb") as stream:
+            # Of a folder no stream can be made, and what could not be made closes nothing.
+            with open(descriptor, "rb", closefd=False) as stream:
                 status = os.fstat(stream.fileno())
                 if not stat.S_ISREG(status.st_mode):
                     return None
@@ -63,6 +64,8 @@ class Tree:
                 data = stream.read(_READ_BYTES + 1)
         except OSError:
             return None
+        finally:
+            os.close(descriptor)
         if skipped:
             data = data.partition(b"\n")[2]
         if len(data) > _READ_BYTES:

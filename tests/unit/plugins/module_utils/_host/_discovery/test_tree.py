@@ -44,6 +44,15 @@ def test_what_is_no_regular_file_is_not_read(host: Host) -> None:
     assert Tree("/").read("/dev/zero") is None
 
 
+def test_nothing_stays_open(host: Host) -> None:
+    host.write("/etc/file", "x")
+    os.mkfifo(host.path / "etc/fifo")
+    before = os.listdir("/proc/self/fd")
+    for name in ("/etc", "/etc/fifo", "/etc/file", "/nowhere"):
+        host.tree.read(name)
+    assert os.listdir("/proc/self/fd") == before
+
+
 def test_binary_junk_is_text_with_replacements(host: Host) -> None:
     host.write("/etc/junk", bytes(range(256)) * 4)
     text = host.tree.read("/etc/junk")
