@@ -11,5 +11,6 @@
 - :mod:`.classbench`: rule sets of ClassBench as policies, and packets for them.
 - :mod:`.emulator`: whole machines with other kernels.
 - :mod:`.flood`: packets at the highest rate across live changes, and what was lost or let through.
+- :mod:`.site`: a controller and hosts with sshd, and ansible-playbook between them.
 - :mod:`.connections`: real connections between hosts, and who reaches whom.
 """
