@@ -126,6 +126,13 @@ def pytest_ignore_collect(collection_path: pathlib.Path) -> t.Optional[bool]:
     return True
 
 
+def pytest_collection_modifyitems(items: t.Sequence[pytest.Item]) -> None:
+    """Marks what asks the kernel: the Python in the middle of those of a target need not do that, too."""
+    for item in items:
+        if "network" in getattr(item, "fixturenames", ()):
+            item.add_marker(pytest.mark.kernel)
+
+
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     if _left_out:
         terminalreporter.write_line(
