@@ -51,7 +51,7 @@ def run_module(module: AnsibleModule) -> None:
             phase=Phase(parameters["phase"]),
             timeout=parameters["confirm_timeout"],
             must_reach=_services(module, parameters["must_reach"]),
-            token=parameters["token"],
+            token=parameters["change"],
             answered=parameters["answered"],
         ),
         diff=module._diff,  # noqa: SLF001 - the only way to know that diff mode is on

@@ -120,9 +120,9 @@ options:
     type: str
     choices: [at_once, begin, confirm, report]
     default: at_once
-  token:
+  change:
     description:
-      - Of the change that waits for its confirmation. Set by the action plugin.
+      - Names the change that waits for its confirmation. Set by the action plugin.
     type: str
     default: ''
   answered:
@@ -324,7 +324,7 @@ ARGUMENT_SPEC = {
     "confirm_timeout": {"type": "int", "default": 0},
     "must_reach": {"type": "list", "elements": "str", "default": []},
     "phase": {"type": "str", "choices": ["at_once", "begin", "confirm", "report"], "default": "at_once"},
-    "token": {"type": "str", "default": "", "no_log": False},
+    "change": {"type": "str", "default": ""},
     "answered": {"type": "bool", "default": False},
 }
 

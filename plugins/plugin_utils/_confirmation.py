@@ -88,7 +88,7 @@ class Confirmation:
             return None, "%s\n%s" % (complaint, exc)
 
     def _confirm(self, *, answered: bool) -> Result:
-        result = self._execute({"phase": "confirm", "token": self._waiting["token"], "answered": answered})
+        result = self._execute({"phase": "confirm", "change": self._waiting["token"], "answered": answered})
         if result.get("unreachable"):
             raise AnsibleConnectionFailure(str(result.get("msg", "unreachable")))
         if not result.get("failed"):
@@ -129,7 +129,7 @@ class Confirmation:
         while time.monotonic() < end:
             try:
                 with _new_connection(self._connection):
-                    result = self._execute({"phase": "report", "token": self._waiting["token"]})
+                    result = self._execute({"phase": "report", "change": self._waiting["token"]})
             except AnsibleError as exc:
                 complaint = str(exc)
             else:
