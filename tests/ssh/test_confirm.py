@@ -59,6 +59,12 @@ def _files(host: Host) -> str:
     return host.run(["sh", "-c", script]).stdout
 
 
+def _packets(host: Host) -> int:
+    """Of new connections to ssh."""
+    listed = host.run(["nft", "list", "counter", "inet", "palisade", "policy/ssh/0"]).stdout
+    return int(listed.split("packets ")[1].split()[0])
+
+
 def _assert_nothing_waits(host: Host) -> None:
     assert host.run(["ls", "-A", "/run/palisade"], check=False).stdout == ""
     assert "take_back.py" not in host.run(["ps", "-eo", "args"]).stdout
@@ -119,8 +125,12 @@ def test_a_change_that_shuts_the_way_in_is_taken_back(site: Site, *, first: bool
         status, output = _deploy(site, _OPEN)
         assert status == 0, output
     before = _table(host), _files(host)
+    counted = 0 if first else _packets(host)
+    assert first or counted
     status, output = _deploy(site, _SHUT)
     assert status == 2, output
+    # The rules from before go on counting where they were.
+    assert first or _packets(host) >= counted
     assert (_table(host), _files(host)) == before
     assert "no confirmation came within %d seconds" % _TIMEOUT in output
     assert "the rules from before are in force" in output

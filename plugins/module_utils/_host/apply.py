@@ -8,6 +8,7 @@
 
 from __future__ import annotations
 
+import os
 import typing as t
 
 from .._compile.table import TABLE_NAME
@@ -25,6 +26,7 @@ from .options import Host, Options, Result
 from .persistence import remove_everything
 from .planning import Plan, Wanted, find_wanted, make_plan, plan_absent
 from .reachability import ask, checks
+from .ssh_guard import describe_way_in
 from .take_over import Hands, take_over
 
 
@@ -69,7 +71,7 @@ def _change(options: Options, host: Host, nft: Nft, wanted: Wanted) -> Result:
         _count, problem = learn(host.root)
         plan.result["notes"].extend([problem] if problem else [])
     if options.confirm.phase is Phase.BEGIN and not plan.change.is_tidying:
-        _begin(plan, options.confirm, host, nft, wanted)
+        _begin(plan, options, host, nft, wanted)
     else:
         apply_plan(plan, files, nft)
         _finish(options, plan, host, nft)
@@ -101,9 +103,10 @@ def _settle(files: Files) -> t.List[str]:
     return [] if told is None else [told]
 
 
-def _begin(plan: Plan, confirm: Confirm, host: Host, nft: Nft, wanted: Wanted) -> None:
+def _begin(plan: Plan, options: Options, host: Host, nft: Nft, wanted: Wanted) -> None:
     """Puts the new rules in force until the timer runs out; what is no longer used stays, to go back to."""
-    files = host.files
+    files, confirm = host.files, options.confirm
+    environ = os.environ if host.environ is None else host.environ
     undo = unconfirmed.undo_texts(nft, plan.change, exists=plan.comparison.held is not None)
     answered = ask(checks(wanted.facts, confirm.must_reach, host.root))
     pending = unconfirmed.wait(
@@ -124,7 +127,7 @@ def _begin(plan: Plan, confirm: Confirm, host: Host, nft: Nft, wanted: Wanted) -
         "state": "pending",
         "token": pending.token,
         "seconds": max(0, int(unconfirmed.seconds_left(pending))),
-        "way_in": wanted.way_in,
+        "way_in": describe_way_in(wanted.program, options.connection, environ),
     }
 
 

@@ -18,7 +18,7 @@ from .._nft.changes import Change, Transaction, deletion, live_change
 from .._policy.hostfacts import HostFacts
 from .._policy.model import Firewall
 from .._policy.parse import parse_firewall
-from .._policy.program import build_program
+from .._policy.program import Program, build_program
 from ._discovery.discover import discover
 from ._discovery.neighbours import find_neighbours
 from ._discovery.session import find_ssh_connection
@@ -41,7 +41,7 @@ from .persistence import (
 )
 from .report import count_held, count_table, describe_changes, describe_cost, describe_diff, describe_safeguards
 from .safeguard_set import safeguard_of
-from .ssh_guard import GuardReport, describe_way_in, guard_ssh
+from .ssh_guard import GuardReport, guard_ssh
 from .take_over import Plan as TakeOverPlan
 from .take_over import plan_take_over
 
@@ -54,7 +54,7 @@ class Wanted(t.NamedTuple):
     safeguards: t.Dict[str, t.Any]
     guard: GuardReport
     facts: HostFacts
-    way_in: str
+    program: Program
     ssh_port: t.Optional[int]
 
 
@@ -85,13 +85,12 @@ def find_wanted(options: Options, host: Host) -> Wanted:
     facts = discover(host.root)
     program = build_program(firewall, facts)
     environ = os.environ if host.environ is None else host.environ
-    way_in = describe_way_in(program, options.connection, environ)
     guard = guard_ssh(program, firewall.safeguards.ssh, options.connection, environ)
     safeguards = describe_safeguards(firewall, facts, guard.summary)
     compiled = compile_with_cost(program, layout=firewall.layout, counters=firewall.counters)
     session = find_ssh_connection(environ)
     ssh_port = None if session is None else session.server_port
-    return Wanted(firewall, compiled, safeguards, guard, facts, way_in, ssh_port)
+    return Wanted(firewall, compiled, safeguards, guard, facts, program, ssh_port)
 
 
 def make_plan(options: Options, host: Host, nft: Nft, wanted: Wanted) -> Plan:

@@ -19,18 +19,19 @@ import typing as t
 from .._compile.table import TABLE_NAME
 from .._nft.changes import Change
 from . import take_back, watchdog
+from .boot import FOLDER, RUN_FOLDER
 from .errors import HostError
 from .files import Files
+from .history import HISTORY
 from .nft import Nft
 
 LOCK = "/run/palisade.lock"
-FOLDER = "/run/palisade"
-_PENDING = FOLDER + "/" + take_back.PENDING
-_TAKEN_BACK = FOLDER + "/" + take_back.TAKEN_BACK
-_PROGRAM = FOLDER + "/take_back.py"
+_PENDING = RUN_FOLDER + "/" + take_back.PENDING
+_TAKEN_BACK = RUN_FOLDER + "/" + take_back.TAKEN_BACK
+_PROGRAM = RUN_FOLDER + "/take_back.py"
 
 #: Folders that runs write to, and how the names of the files begin that are theirs.
-_OURS = ((FOLDER, ""), ("/etc/palisade", ""), ("/etc/palisade/history", ""), ("/etc/systemd/system", "palisade"))
+_OURS = ((RUN_FOLDER, ""), (FOLDER, ""), (HISTORY, ""), ("/etc/systemd/system", "palisade"))
 
 _FOLDER_MODE, _FILE_MODE = 0o700, 0o600
 
@@ -98,13 +99,13 @@ def wait(
         HostError: It could not be set; nothing waits.
     """
     token = secrets.token_hex(16)
-    files.make_folder(FOLDER, _FOLDER_MODE)
+    files.make_folder(RUN_FOLDER, _FOLDER_MODE)
     files.write(_PROGRAM, _program_text(), _FILE_MODE)
     waiting = Pending(token, time.time(), timeout, watchdog.name_before(files), client, dict(answered))
     described = {**waiting._asdict(), "nft": nft.path, "undo": list(undo), "fallback": fallback}
     files.write(_PENDING, json.dumps(described), _FILE_MODE)
     try:
-        arguments = [files.locate(FOLDER), files.locate(LOCK), token]
+        arguments = [files.locate(RUN_FOLDER), files.locate(LOCK), token]
         waiting = waiting._replace(timer=watchdog.arm(files, files.locate(_PROGRAM), arguments, timeout))
         files.write(_PENDING, json.dumps({**described, "timer": waiting.timer}), _FILE_MODE)
     except HostError:
@@ -130,11 +131,8 @@ def seconds_left(pending: Pending) -> float:
     return pending.begun + pending.timeout - time.time()
 
 
-def settle(files: Files) -> t.Optional[str]:
+def settle(files: Files) -> None:
     """Before another change: refuses while one waits, and takes one back whose timer is gone.
-
-    Returns:
-        What was taken back, a sentence; None where nothing was.
 
     Raises:
         UnconfirmedError: One waits.
@@ -145,20 +143,19 @@ def settle(files: Files) -> t.Optional[str]:
     if pending is None:
         # What a run that was killed has prepared.
         clean(files)
-        return None
+        return
     if watchdog.is_armed(pending.timer):
         raise UnconfirmedError(
             "a change that another run made %d seconds ago waits for its confirmation, for %d seconds at most; run "
             "again after that. Nothing was changed" % (time.time() - pending.begun, max(1, seconds_left(pending)))
         )
     withdraw(files, pending, "the timer that should have taken it back is gone")
-    return report_taken_back(files)
 
 
 def withdraw(files: Files, pending: Pending, reason: str) -> bool:
     """Takes a change back at once; whether the rules from before are in force. The caller holds the lock."""
     watchdog.disarm(pending.timer)
-    report = take_back.take_back(files.locate(FOLDER), pending.token, reason)
+    report = take_back.take_back(files.locate(RUN_FOLDER), pending.token, reason)
     return report is not None and bool(report["restored"])
 
 
@@ -174,7 +171,7 @@ def clean(files: Files) -> None:
     """Removes what a change that waits no longer has left."""
     if find_pending(files) is None:
         files.remove(_PROGRAM)
-        files.remove_folder(FOLDER)
+        files.remove_folder(RUN_FOLDER)
 
 
 def report_taken_back(files: Files, token: t.Optional[str] = None) -> t.Optional[str]:

@@ -94,16 +94,6 @@ def test_a_first_load_is_taken_back_to_nothing(machine: Machine) -> None:
     assert machine.ruleset() == ruleset
 
 
-def test_counters_go_on_counting_when_a_change_is_taken_back(machine: Machine) -> None:
-    machine.run(OFFICE_AND_WEB, Confirm())
-    count = ["nft", "list", "counter", "inet", "palisade", "ingress/default"]
-    machine.network.run(["ip", "link", "set", "lo", "up"])
-    before = machine.network.run(count).stdout
-    machine.begin(_OTHER)
-    assert machine.withdraw()
-    assert machine.network.run(count).stdout == before
-
-
 def test_a_timer_that_runs_out_takes_the_change_back(machine: Machine) -> None:
     machine.run(OFFICE_AND_WEB, Confirm())
     ruleset, files = machine.ruleset(), machine.files()
