@@ -30,6 +30,7 @@ from ansible_collections.palisade.nftables.plugins.module_utils._compile.table i
     Verdict,
     VerdictKind,
 )
+from ansible_collections.palisade.nftables.plugins.module_utils._core.addresses import BITS
 from ansible_collections.palisade.nftables.plugins.module_utils._core.intervals import Interval, IntervalSet
 from ansible_collections.palisade.nftables.plugins.module_utils._policy.model import Direction, State
 from ansible_collections.palisade.nftables.plugins.module_utils._policy.packet import Packet
@@ -49,6 +50,7 @@ _ADDRESS_FIELDS = {
     4: (Field.SOURCE4, Field.DESTINATION4),
     6: (Field.SOURCE6, Field.DESTINATION6),
 }
+_ADDRESS_BITS = {field: BITS[family] for family, fields in _ADDRESS_FIELDS.items() for field in fields}
 
 #: More rules than any packet of a test passes: a table that is walked for longer has a loop.
 _MOST_RULES = 1_000_000
@@ -180,11 +182,15 @@ class _Map:
         else:
             self._exact = {tuple(low for low, _high in key): verdict for key, verdict in elements}
 
-    def find(self, values: _Values) -> t.Optional[Verdict]:
+    def find(self, values: _Values, prefix: t.Optional[int] = None) -> t.Optional[Verdict]:
         try:
             key = tuple([values[field] for field in self.fields])
         except KeyError:
             return None
+        if prefix is not None:
+            (address,) = key
+            rest = _ADDRESS_BITS[self.fields[0]] - prefix
+            key = (address >> rest << rest,)
         if Field.FAMILY in self.fields:
             key = tuple([_FAMILY_NUMBERS.get(value, value) for value in key])
         if self._node is None:
@@ -269,7 +275,7 @@ class TableModel:
                         counters.append(statement.counter)
                     elif isinstance(statement, Lookup):
                         lookups += 1
-                        verdict = self._maps[statement.map_name].find(values)
+                        verdict = self._maps[statement.map_name].find(values, statement.prefix)
                         if verdict is None:
                             # Without an element the rule has ended.
                             break

@@ -25,6 +25,7 @@ from ansible_collections.palisade.nftables.plugins.module_utils._compile.table i
     Verdict,
     VerdictKind,
 )
+from ansible_collections.palisade.nftables.plugins.module_utils._core.addresses import BITS
 from ansible_collections.palisade.nftables.plugins.module_utils._core.intervals import Interval, IntervalSet
 from ansible_collections.palisade.nftables.plugins.module_utils._nft.text import render_load
 from ansible_collections.palisade.nftables.plugins.module_utils._policy.model import Direction, State
@@ -106,11 +107,17 @@ class _Tables:
                 named = self._map(family, later, icmp=not about_protocol)
                 # A rule that asks a map has no other statement: nft checks what the map's fields need behind it.
                 yield TableRule(matches, (count,))
-                yield TableRule(matches, (Lookup(named.fields, named.name),))
+                yield TableRule(matches, (Lookup(named.fields, named.name, self._prefix(named)),))
             elif matches or roll < 0.7:
                 yield TableRule(matches, (count, self._verdict(later)))
             else:
                 yield TableRule(matches, (count,))
+
+    def _prefix(self, named: NamedMap) -> t.Optional[int]:
+        """Of a key that is one address, often some of its bits."""
+        addresses = {field: BITS[family] for family, fields in _OF_FAMILY.items() for field in fields[:2]}
+        bits = addresses.get(named.fields[0]) if len(named.fields) == 1 else None
+        return None if bits is None or self._random.random() < 0.4 else bits - self._random.choice((0, 1, 4, 8, 16))
 
     def _count(self) -> Count:
         self._counters.append("c%d" % len(self._counters))

@@ -26,7 +26,7 @@ from .rules import HOOKS, STAGE_HEADINGS, default_rules, heading_of
 from .table import MARKER_CHAIN, NamedMap, NamedSet, Table, TableChain, TableRule
 
 #: Rules and elements for each box of a policy, and for each direction besides.
-_BUDGET = 5.7
+_BUDGET = 5.6
 _BUDGET_BASE = 64
 
 _LOOKUP_HEADING = "Policies, by lookup; the first rule in their order decides"

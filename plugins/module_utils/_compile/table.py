@@ -112,10 +112,15 @@ class Lookup:
     """Looks the values of ``fields`` up in a verdict map of the table; without an element the next rule follows.
 
     A packet that lacks one of the fields has no element.
+
+    Attributes:
+        prefix: How many leading bits of the only field, an address, are looked up, the others being zero in the
+            keys; None for the whole value.
     """
 
     fields: t.Tuple[Field, ...]
     map_name: str
+    prefix: t.Optional[int] = None
 
 
 Statement = t.Union[Count, Log, Lookup, Verdict]

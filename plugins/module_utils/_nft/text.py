@@ -33,7 +33,7 @@ from .._compile.table import (
     Verdict,
     VerdictKind,
 )
-from .._core.addresses import format_interval
+from .._core.addresses import BITS, format_address, format_interval
 from .._core.intervals import Interval, IntervalSet
 from .._core.ports import format_ports
 from .._policy.protocols import ICMP_TYPES, ICMPV6_TYPES
@@ -297,10 +297,18 @@ def _statement(statement: Statement, matches: t.Sequence[Match], port_word: str)
         return "limit rate %d/%s log%s%s" % (statement.rate, statement.unit, prefix, group)
     if isinstance(statement, Lookup):
         key = " . ".join(_expression(field, port_word) for field in statement.fields)
+        if statement.prefix is not None:
+            key += " & %s" % _mask(statement.fields[0], statement.prefix)
         return "%s vmap @%s" % (key, statement.map_name)
     if statement.kind is VerdictKind.REJECT:
         return "reject with %s type port-unreachable" % _icmp_error(matches)
     return _verdict(statement)
+
+
+def _mask(field: Field, prefix: int) -> str:
+    family = _ADDRESS_FAMILY[field]
+    bits = BITS[family]
+    return format_address(family, (1 << bits) - (1 << (bits - prefix)))
 
 
 def _verdict(verdict: Verdict) -> str:

@@ -14,8 +14,10 @@ from __future__ import annotations
 import typing as t
 
 from . import costs
+from .cells import CELL_ITEMS
+from .cuts import Cuts, find_cuts
 from .groups import Candidate, Grouping, Kind, Scope, find_grouping
-from .guards import Split, arranged_items, guarded, size_of_guards, split
+from .guards import Split, arranged_items, guarded, size_of_guards, split_within
 from .items import (
     ADDRESSES,
     DESTINATION,
@@ -32,9 +34,8 @@ from .items import (
     has_ports,
     within_protocols,
 )
-from .overlap import Overlaps, bits_of, count_bits
+from .overlap import Overlaps
 from .plan import Branch, Dispatch, Element, Node, Rule, Step, height, ways
-from .spread import CELL_ITEMS, cut, narrow_positions
 
 #: Lists up to this long are never looked up: the rules themselves are as fast, and easier to read.
 _SHORT = 6
@@ -47,7 +48,7 @@ _LEAST_SHARE = 0.1
 #: chain on (NFT_JUMP_STACK_SIZE).
 _HIGHEST = 13
 #: What a plan may take of its budget.
-_OVERSPENT = 1.03
+_OVERSPENT = 1.01
 _LIMIT_REACHED = "the limit of rules and elements is reached"
 #: Before a transaction the kernel goes all ways from the base chains, and visits a chain once for each.
 _MOST_WAYS = 20_000_000
@@ -56,7 +57,6 @@ _MOST_WAYS = 20_000_000
 _ATTEMPTS = ((12, 4), (6, 2), (5, 1), (4, 0), (2, 0), (1, 0))
 #: A list longer than this is not compared item by item: the overlaps would take too much memory.
 MOST_ITEMS = 24000
-_SAMPLE = 64
 #: So many items about packets without ports are not worth telling those packets apart.
 _FEW_APART = 8
 #: Where cells are possible, no map is larger: a changed element takes a new map.
@@ -66,6 +66,8 @@ _DEEPEST_GUARDS = 1
 #: Steps and elements that an item takes in all, about; and the share of what is left that guards may take.
 _SIZE_OF_ITEM = 2
 _SHARE_FOR_GUARDS = 0.15
+#: What guards that are asked one by one may take of what is left, of as many items as stay.
+_SHARE_FOR_INLINE = 0.7
 
 _ADDRESS_WORDS = {SOURCE: "sources", DESTINATION: "destinations"}
 
@@ -73,7 +75,7 @@ _ADDRESS_WORDS = {SOURCE: "sources", DESTINATION: "destinations"}
 class Spread(t.NamedTuple):
     """A proposal to cut by the addresses of one side."""
 
-    dimension: int
+    cuts: Cuts
     found: Split
     cost: float
 
@@ -135,13 +137,13 @@ class Arranger:
             return self.arrange(items, everything)
         with_ports = [found for found in (within_protocols(item, PORTED) for item in items) if found is not None]
         without = [found for found in (within_protocols(item, PORTLESS) for item in items) if found is not None]
-        whole = self.left
-        self.left = whole * len(with_ports) // (len(with_ports) + len(without))
-        kept = whole - self.left
-        node = Node([Branch(PORTED, self.arrange(with_ports, everything._replace(has_ports=True), 1))])
+        # What those without ports leave of their share serves the others, which are harder to tell apart.
+        kept = self.left * len(with_ports) // (len(with_ports) + len(without))
+        self.left -= kept
+        rest = self.arrange(without, everything)
         self.left += kept
-        node.steps.extend(self.arrange(without, everything).steps)
-        return node
+        branch = Branch(PORTED, self.arrange(with_ports, everything._replace(has_ports=True), 1))
+        return Node([branch, *rest.steps])
 
     def _next(self, items: t.List[Item], scope: Scope, depth: int) -> t.Tuple[t.List[Step], t.List[Item]]:
         """The steps that come first, and the items that are to follow them."""
@@ -200,36 +202,23 @@ class Arranger:
             elements.extend(Element(key, node) for key in group.keys)
         self.left -= len(elements) + len(grouping.ahead)
         steps: t.List[Step] = [Rule(item) for item in grouping.ahead]
-        steps.append(Dispatch(grouping.dimensions, grouping.family, tuple(elements), _purpose(grouping.dimensions)))
+        purpose = _purpose(grouping.dimensions)
+        steps.append(Dispatch(grouping.dimensions, grouping.family, tuple(elements), purpose, grouping.prefix))
         return steps, list(grouping.rest)
 
     # Cells of addresses
 
     def _best_spread(self, items: t.Sequence[Item], overlaps: Overlaps, scope: Scope, depth: int) -> t.Optional[Spread]:
-        if len(items) <= CELL_ITEMS:
-            return None
-        proposed: t.List[t.Tuple[float, float, int, t.List[int]]] = []
-        for dimension in ADDRESSES:
-            first = narrow_positions(items, dimension)
-            if len(first) <= CELL_ITEMS // 2:
-                continue
-            second = ((1 << len(items)) - 1) & ~bits_of(first)
-            sample = first[:: max(1, len(first) // _SAMPLE)]
-            guards = sum(
-                min(12, count_bits(overlaps.of(position) & second & ((1 << position) - 1))) for position in sample
-            ) / len(sample)
-            cells = max(1, 2 * len(first) // CELL_ITEMS)
-            inside = costs.JUMP + costs.guess(min(CELL_ITEMS, len(first))) + guards * costs.RULE
-            lookup = scope.lookup + costs.interval_lookup(cells)
-            proposed.append((lookup, inside, dimension, first))
         best: t.Optional[Spread] = None
-        for lookup, inside, dimension, first in proposed:
-            found = split(items, overlaps, first, self._places(len(items), depth))
-            if len(found.first) <= CELL_ITEMS // 10 or size_of_guards(found) * 3 > self.left * 2:
+        for cuts in () if scope.is_small else find_cuts(items, overlaps, scope):
+            found = split_within(
+                items, overlaps, cuts.first, self._places(len(items), depth), self.left * _SHARE_FOR_INLINE
+            )
+            if found is None or len(found.first) <= _SHORT:
                 continue
-            cost = costs.layered(len(items), lookup, len(found.first), inside)
+            cost = costs.layered(len(items), cuts.lookup, len(found.first), cuts.inside)
             if best is None or cost < best.cost:
-                best = Spread(dimension, found, cost)
+                best = Spread(cuts, found, cost)
         return best
 
     def _spread(
@@ -248,17 +237,17 @@ class Arranger:
         chosen = set(found.first)
         rest = [item for position, item in enumerate(items) if position not in chosen]
         elements: t.Dict[int, t.List[Element]] = {}
-        for cell in cut(first, spread.dimension):
+        dimension = spread.cuts.dimension
+        for cell in spread.cuts.cells(first):
             family = family_of(cell.space[0])
-            clipped = [clip(item, spread.dimension, cell.space) for item in cell.items]
+            clipped = [clip(item, dimension, cell.space) for item in cell.items]
             node = self.arrange(clipped, scope._replace(family=family), depth + 1)
             elements.setdefault(family, []).append(Element((cell.space,), node))
         steps: t.List[Step] = []
         for family in sorted(elements):
             self.left -= len(elements[family])
-            steps.append(
-                Dispatch((spread.dimension,), family, tuple(elements[family]), _ADDRESS_WORDS[spread.dimension])
-            )
+            purpose = _ADDRESS_WORDS[dimension]
+            steps.append(Dispatch((dimension,), family, tuple(elements[family]), purpose, spread.cuts.prefix(family)))
         return steps, rest
 
     def _places(self, count: int, depth: int) -> int:

@@ -107,7 +107,7 @@ class Assembler:
                         yield from self._compared(matches, part, element)
                 else:
                     made = self._map(part)
-                    yield TableRule(matches, (Lookup(made.fields, made.name),))
+                    yield TableRule(matches, (Lookup(made.fields, made.name, step.prefix),))
 
     def _compared(self, matches: t.Tuple[Match, ...], step: Dispatch, element: Element) -> t.Iterator[TableRule]:
         """The rules of one element that has no map."""
@@ -176,6 +176,8 @@ class Assembler:
             if found is None:
                 found = verdicts[id(element.node)] = self._target(element.node)
             key = tuple((low - offset, high - offset) for (low, high), offset in zip(element.key, offsets))
+            if step.prefix is not None:
+                key = tuple((low, low) for low, _high in key)
             elements.append(MapElement(key, *found))
         name = "%s_%s_%s" % (self._prefix, step.purpose, _digest((fields, elements)))
         return self.maps.setdefault(name, NamedMap(name, fields, tuple(elements)))

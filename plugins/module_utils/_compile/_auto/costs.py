@@ -40,6 +40,8 @@ JUMP = 12.0
 DECIDE = 18.0
 #: A lookup of exact keys, at any size.
 EXACT = 60.0
+#: The address cut to a prefix before a lookup.
+MASK = 12.0
 #: A lookup of intervals in one field: at one element, and for each doubling.
 INTERVAL = 20.0
 INTERVAL_DOUBLING = 28.0
@@ -60,6 +62,10 @@ MISSED_SHARE = 0.15
 
 def exact_lookup() -> float:
     return EXACT
+
+
+def masked_lookup() -> float:
+    return MASK + EXACT
 
 
 def interval_lookup(elements: int) -> float:

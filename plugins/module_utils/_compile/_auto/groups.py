@@ -15,6 +15,7 @@ from __future__ import annotations
 import itertools
 import typing as t
 
+from ..._core.addresses import BITS
 from ..._core.intervals import Interval
 from . import costs
 from .items import (
@@ -62,10 +63,12 @@ class Grouping(t.NamedTuple):
     Attributes:
         ahead: Items that are asked for before the lookup.
         dimensions: Of the keys, in the order of the map's fields.
+        prefix: The length that all keys have in the only dimension, where they are no single addresses.
     """
 
     ahead: t.Tuple[Item, ...]
     dimensions: t.Tuple[int, ...]
+    prefix: t.Optional[int]
     family: t.Optional[int]
     groups: t.Tuple[Group, ...]
     rest: t.Tuple[Item, ...]
@@ -118,6 +121,7 @@ class Candidate(t.NamedTuple):
     items: t.Sequence[Item]
     ahead: int
     dimensions: t.Tuple[int, ...]
+    prefix: t.Optional[int]
     kind: Kind
     picked: t.Sequence[t.Tuple[t.List[int], t.List[int]]]
     elements: int
@@ -128,6 +132,7 @@ class Candidate(t.NamedTuple):
         return Grouping(
             ahead=tuple(self.items[: self.ahead]),
             dimensions=self.dimensions,
+            prefix=self.prefix,
             family=self.kind.family,
             groups=tuple(
                 _make_group(self.items, group, taken, self.dimensions, self.kind) for group, taken in self.picked
@@ -168,14 +173,35 @@ def find_grouping(items: t.Sequence[Item], overlaps: Overlaps, kind: Kind, scope
     if kind.exact:
         # Any order is as fast: the one that reads best.
         lookup = scope.lookup + costs.exact_lookup()
-        return Candidate(items, ahead, dimensions, kind, picked, elements, _cost(items, ahead, lookup, picked))
+        return Candidate(items, ahead, dimensions, None, kind, picked, elements, _cost(items, ahead, lookup, picked))
     order, left = _order([group for group, _taken in picked], overlaps, dimensions)
-    if len(order) == 1:
+    prefix = None
+    keys = [
+        interval
+        for group, _taken in picked
+        for dimension in order
+        for interval in items[group[0]].sets[dimension] or _WHOLE[kind.family or 4][dimension]
+    ]
+    if all(low == high for low, high in keys):
+        lookup = scope.lookup + costs.exact_lookup()
+    elif len(order) == 1:
         lookup = scope.lookup + costs.interval_lookup(elements)
+        prefix = _length(keys, kind.family)
+        if prefix is not None:
+            lookup = scope.lookup + costs.masked_lookup()
     else:
         octets = sum(_OCTETS[kind.family or 4][dimension] for dimension in order)
         lookup = scope.lookup + costs.concatenated_lookup(elements, octets, len(order), left)
-    return Candidate(items, ahead, order, kind, picked, elements, _cost(items, ahead, lookup, picked))
+    return Candidate(items, ahead, order, prefix, kind, picked, elements, _cost(items, ahead, lookup, picked))
+
+
+def _length(keys: t.Sequence[Interval], family: t.Optional[int]) -> t.Optional[int]:
+    """The length of all keys, where they are prefixes of one length; None where they are not."""
+    low, high = keys[0]
+    size = high - low + 1
+    if family is None or size & (size - 1) or any(end - start + 1 != size or start & (size - 1) for start, end in keys):
+        return None
+    return BITS[family] - size.bit_length() + 1
 
 
 def _keys(box: t.Iterable[t.Optional[Intervals]]) -> int:

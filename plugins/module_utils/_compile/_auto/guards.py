@@ -22,10 +22,10 @@ from .merge import differing
 from .overlap import Bits, Overlaps, bits_of, count_bits, positions
 from .plan import Node, Rule, Visit
 
-#: Guards that are asked for one by one.
+#: Guards that an item may ask for one by one, beside an arrangement or without one; an item that needs more is
+#: moved to the second part. Where there is less room, fewer.
 _MOST_INLINE = 12
-#: An item that needs more than this beside an arrangement is moved to the second part.
-_MOST_BESIDE = 12
+_FEWER_INLINE = (9, 6, 4, 2)
 _SAMPLE = 160
 _PLACES = 24
 
@@ -39,6 +39,11 @@ class Split(t.NamedTuple):
     guards: t.Mapping[int, Bits]
     places: t.Tuple[int, ...]
     shared: Bits
+    most_inline: int
+
+    def place(self, position: int) -> int:
+        """Up to where the guards of an item are arranged; 0 where it asks for each by itself."""
+        return _place(self.places, position) if count_bits(self.guards[position]) > self.most_inline else 0
 
 
 def split(items: t.Sequence[Item], overlaps: Overlaps, first: t.Sequence[int], most_places: int) -> Split:
@@ -47,33 +52,70 @@ def split(items: t.Sequence[Item], overlaps: Overlaps, first: t.Sequence[int], m
     Args:
         most_places: How many arrangements there may be.
     """
+    return _split(items, overlaps, _preceding(items, overlaps, first), most_places, _MOST_INLINE)
+
+
+def split_within(
+    items: t.Sequence[Item], overlaps: Overlaps, first: t.Sequence[int], most_places: int, room: float
+) -> t.Optional[Split]:
+    """As :func:`split`, with so few guards asked one by one that there is room; None where there never is.
+
+    Args:
+        room: Rules that guards may take, if all items stay in the first part; of fewer items, their share.
+    """
+    preceding = _preceding(items, overlaps, first)
+    for most_inline in (_MOST_INLINE, *_FEWER_INLINE):
+        found = _split(items, overlaps, preceding, most_places, most_inline)
+        if size_of_guards(found) <= room * len(found.first) / len(items):
+            return found
+    return None
+
+
+def _preceding(items: t.Sequence[Item], overlaps: Overlaps, first: t.Sequence[int]) -> t.Dict[int, Bits]:
+    """What of the second part precedes each item of the first and overlaps it."""
     second = ((1 << len(items)) - 1) & ~bits_of(first)
-    guards = {position: overlaps.of(position) & second & _below(position) for position in first}
+    return {position: overlaps.of(position) & second & _below(position) for position in first}
+
+
+def _guards(items: t.Sequence[Item], preceding: t.Mapping[int, Bits]) -> t.Dict[int, Bits]:
+    """What precedes an item, unless all of that decides as the item does and nobody counts which of them did."""
+    guards = dict(preceding)
     if any(item.is_uncounted for item in items):
         others = differing(items)
-        for position in first:
+        for position, bits in preceding.items():
             item = items[position]
-            if item.is_uncounted and not guards[position] & others[item.rule.action]:
-                # All of them decide as the item does.
+            if item.is_uncounted and not bits & others[item.rule.action]:
                 guards[position] = 0
-    shared: Bits = 0
-    many = [position for position in first if count_bits(guards[position]) > _MOST_INLINE]
-    for position in many:
-        shared |= guards[position]
+    return guards
+
+
+def _split(
+    items: t.Sequence[Item],
+    overlaps: Overlaps,
+    preceding: t.Mapping[int, Bits],
+    most_places: int,
+    most_inline: int,
+) -> Split:
+    guards = _guards(items, preceding)
+    many = [position for position, bits in guards.items() if count_bits(bits) > most_inline]
     places = _choose_places(many, guards, most_places) if many else ()
     moved = [
-        position for position in many if count_bits(guards[position] & ~_below(_place(places, position))) > _MOST_BESIDE
+        position for position in many if count_bits(guards[position] & ~_below(_place(places, position))) > most_inline
     ]
-    if not moved:
-        return Split(tuple(first), guards, places, shared)
-    moved_bits = bits_of(moved)
-    kept = tuple(position for position in first if not moved_bits >> position & 1)
-    shared = 0
-    for position in kept:
-        guards[position] |= overlaps.of(position) & moved_bits & _below(position)
-        if count_bits(guards[position]) > _MOST_INLINE:
-            shared |= guards[position]
-    return Split(kept, guards, places, shared)
+    if moved:
+        # Among what precedes an item there is now what may decide otherwise, though nothing did before.
+        moved_bits = bits_of(moved)
+        kept = {
+            position: bits | overlaps.of(position) & moved_bits & _below(position)
+            for position, bits in preceding.items()
+            if not moved_bits >> position & 1
+        }
+        guards = _guards(items, kept)
+    shared: Bits = 0
+    for bits in guards.values():
+        if count_bits(bits) > most_inline:
+            shared |= bits
+    return Split(tuple(guards), guards, places, shared, most_inline)
 
 
 def _below(position: int) -> Bits:
@@ -127,7 +169,7 @@ def size_of_guards(found: Split) -> int:
     for position in found.first:
         guard = found.guards[position]
         if guard:
-            place = _place(found.places, position) if count_bits(guard) > _MOST_INLINE else 0
+            place = found.place(position)
             size += 1 + count_bits(guard & ~(found.shared & _below(place)))
     return size
 
@@ -153,7 +195,7 @@ def guarded(items: t.Sequence[Item], found: Split, arrange: Arrange, *, chained:
         if not guard:
             made.append(item)
             continue
-        place = _place(found.places, position) if count_bits(guard) > _MOST_INLINE else 0
+        place = found.place(position)
         beside = guard & ~(found.shared & _below(place))
         key = (place, beside, item.sets if beside else ())
         node = nodes.get(key)
@@ -170,9 +212,7 @@ def _arranged(
 ) -> t.Dict[int, t.Tuple[Node, ...]]:
     """For each place the arrangements of what comes before it, to be visited in turn."""
     nodes: t.Dict[int, t.Tuple[Node, ...]] = {}
-    used = {
-        _place(found.places, position) for position in found.first if count_bits(found.guards[position]) > _MOST_INLINE
-    }
+    used = {found.place(position) for position in found.first}
     begin = 0
     before: t.Tuple[Node, ...] = ()
     for place in found.places:

@@ -56,12 +56,15 @@ class Dispatch:
         dimensions: Of the keys, in the order of the map's fields.
         family: Of the addresses in the keys; None where there are none.
         purpose: One word for the map's name.
+        prefix: Where all keys are prefixes of one length in the only dimension: that length, which is all
+            that is looked up of an address. None: the keys are intervals.
     """
 
     dimensions: t.Tuple[int, ...]
     family: t.Optional[int]
     elements: t.Tuple[Element, ...]
     purpose: str
+    prefix: t.Optional[int] = None
 
 
 Step = t.Union[Rule, Visit, Branch, Dispatch]

@@ -156,6 +156,8 @@ def protocols(*values: int) -> Match:
 LOOKUPS: t.List[t.Tuple[t.Tuple[Match, ...], Lookup, str]] = [
     ((), Lookup((Field.DESTINATION4,), "by_4"), "ip daddr vmap @by_4"),
     ((), Lookup((Field.SOURCE6,), "by_6"), "ip6 saddr vmap @by_6"),
+    ((), Lookup((Field.SOURCE4,), "by_4", 12), "ip saddr & 255.240.0.0 vmap @by_4"),
+    ((), Lookup((Field.DESTINATION6,), "by_6", 48), "ip6 daddr & ffff:ffff:ffff:: vmap @by_6"),
     ((), Lookup((Field.FAMILY,), "by_family"), "meta nfproto vmap @by_family"),
     ((), Lookup((Field.PROTOCOL,), "by_protocol"), "meta l4proto vmap @by_protocol"),
     ((), Lookup((Field.ICMP_TYPE,), "by_icmp"), "icmp type vmap @by_icmp"),
@@ -198,7 +200,7 @@ def test_a_lookup(matches: t.Tuple[Match, ...], lookup: Lookup, text: str) -> No
 
 def lookup_words(text: str) -> str:
     """The lookup without the matches before it."""
-    found = re.search(r"(?:\S+ \S+ \. )*\S+ \S+ vmap \S+$", text)
+    found = re.search(r"(?:\S+ \S+ \. )*\S+ \S+(?: & \S+)? vmap \S+$", text)
     assert found is not None
     return found.group(0)
 

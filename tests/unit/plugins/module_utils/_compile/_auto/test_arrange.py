@@ -12,10 +12,12 @@ import pytest
 
 from ansible_collections.palisade.nftables.plugins.module_utils._compile._auto import (
     arrange,
+    blocks,
+    cells,
     costs,
+    cuts,
     groups,
     guards,
-    spread,
 )
 from ansible_collections.palisade.nftables.plugins.module_utils._compile._auto.arrange import (
     MOST_ITEMS,
@@ -81,8 +83,11 @@ def small_world(monkeypatch: pytest.MonkeyPatch) -> t.Callable[[random.Random], 
     def choose(rng: random.Random) -> None:
         cell = rng.choice((2, 3, 5, 9))
         for module, name, value in (
-            (spread, "CELL_ITEMS", cell),
-            (arrange, "CELL_ITEMS", cell),
+            (cells, "CELL_ITEMS", cell),
+            (cuts, "CELL_ITEMS", cell),
+            (cuts, "_LEAST_FOR_CELLS", cell // 2),
+            (cuts, "_LEAST", rng.choice((0, 1, 6))),
+            (blocks, "_MOST_COPIES", rng.choice((0, 1.7, 20))),
             (arrange, "_LARGEST_MAP", rng.choice((2 * cell, 1000))),
             (arrange, "_SHORT", rng.choice((1, 2, 6))),
             (arrange, "_ATTEMPTS", ((12, rng.choice((0, 1, 4))), *arrange._ATTEMPTS)),
@@ -90,8 +95,8 @@ def small_world(monkeypatch: pytest.MonkeyPatch) -> t.Callable[[random.Random], 
             (arrange, "_SHARE_FOR_GUARDS", rng.choice((0, 0.15, 1))),
             (arrange, "_FEW_APART", rng.choice((0, 8))),
             (costs, "RULE", rng.choice((28.0, 200.0, 2000.0))),
-            (guards, "_MOST_INLINE", rng.choice((0, 1, 5))),
-            (guards, "_MOST_BESIDE", rng.choice((2, 8, 50))),
+            (guards, "_MOST_INLINE", rng.choice((0, 1, 5, 50))),
+            (guards, "_FEWER_INLINE", rng.choice(((), (2, 1, 0)))),
             (groups, "_MOST_TAKEN", rng.choice((0, 1, 6, 50))),
             (groups, "_MOST_AHEAD", rng.choice((0, 4, 9))),
         ):
@@ -165,15 +170,16 @@ def test_a_lookup_of_one_value_each_has_no_intervals() -> None:
     assert all(low == high for element in lookup.elements for low, high in element.key)
 
 
-def test_long_lists_of_addresses_are_cut_into_cells() -> None:
+def test_long_lists_of_addresses_are_cut_into_blocks() -> None:
     items = items_of(
         *[box((16 * number, 16 * number + 15), None, TCP, None, (80, 80)) for number in range(1000)], actions=_ACTIONS
     )
     node, _notes = _plan(items)
     (first,) = node.steps
     assert isinstance(first, Dispatch)
-    assert len(first.elements) < 20
-    assert max(len(lookup.elements) for lookup in _dispatches(node)) <= 2 * spread.CELL_ITEMS
+    assert first.prefix is not None
+    assert 20 < len(first.elements) <= cuts._MOST_BLOCKS
+    assert max(len(lookup.elements) for lookup in _dispatches(node)) <= cuts._MOST_BLOCKS
     for number in range(0, 16000, 7):
         packet = Numbers(number, 1, TCP, 5, 80)
         assert walk(node, packet) is items[number // 16].rule
@@ -225,7 +231,7 @@ def test_what_a_lookup_tells_is_what_it_asks_for(monkeypatch: pytest.MonkeyPatch
     arranger = Arranger(_PLENTY, 12, 4)
     for dimension, family, ported in ((SOURCE, 4, False), (PROTOCOL, None, False), (DESTINATION_PORT, None, True)):
         groups_of = (Group((((0, 0),),), ()), Group((((1, 1),),), ()))
-        arranger._group(Grouping((), (dimension,), family, groups_of, ()), known, 0)
+        arranger._group(Grouping((), (dimension,), None, family, groups_of, ()), known, 0)
         assert told.pop() == told.pop() == Scope(family or known.family, known.has_ports or ported)
 
 

@@ -76,17 +76,17 @@ def test_the_first_part_with_its_guards_and_then_the_rest_decide_as_the_list(pla
 
 
 @pytest.mark.parametrize("chained", [False, True])
-@pytest.mark.parametrize(("inline", "beside"), [(0, 2), (0, 50), (1, 8), (5, 0)])
+@pytest.mark.parametrize("counted", [False, True])
+@pytest.mark.parametrize("inline", [0, 1, 5, 50])
 def test_they_do_whatever_is_asked_one_by_one(
-    monkeypatch: pytest.MonkeyPatch, inline: int, beside: int, *, chained: bool
+    monkeypatch: pytest.MonkeyPatch, inline: int, *, counted: bool, chained: bool
 ) -> None:
     monkeypatch.setattr(guards, "_MOST_INLINE", inline)
-    monkeypatch.setattr(guards, "_MOST_BESIDE", beside)
     for seed in range(8):
-        rng = random.Random("%d %d %d" % (inline, beside, seed))
-        items = random_items(rng, 40)
+        rng = random.Random("%d %d" % (inline, seed))
+        items = random_items(rng, 40, counted=counted)
         found = split(items, Overlaps(items), range(0, 40, rng.choice((1, 2, 3))), 4)
-        _assert_same(items, found, rng, chained=chained, counted=True)
+        _assert_same(items, found, rng, chained=chained, counted=counted)
 
 
 @pytest.mark.parametrize("seed", range(6))
@@ -136,6 +136,19 @@ def test_among_equal_verdicts_that_nobody_counts_no_guard_is_needed() -> None:
         items = items_of(*boxes, actions=(Action.ACCEPT, Action.ACCEPT, last), counted=counted)
         found = split(items, Overlaps(items), [1, 2], 4)
         assert [count_bits(found.guards[position]) for position in (1, 2)] == expected
+
+
+def test_what_moves_to_the_second_part_brings_back_the_guards_that_were_not_needed(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Without the item that moves, nothing that precedes the last one decides otherwise."""
+    monkeypatch.setattr(guards, "_MOST_INLINE", 0)
+    items = items_of(
+        box(protocol=TCP), box((5, 5)), box((4, 5)), actions=(Action.DROP, Action.ACCEPT, Action.DROP), counted=False
+    )
+    found = split(items, Overlaps(items), [1, 2], 0)
+    assert {position: positions(bits) for position, bits in found.guards.items()} == {2: [0, 1]}
+    _assert_same(items, found, random.Random(1), chained=False, counted=False)
 
 
 def _behind_many(wide: int, narrow: int) -> t.List[Item]:

@@ -10,8 +10,8 @@ import typing as t
 
 import pytest
 
+from ansible_collections.palisade.nftables.plugins.module_utils._compile._auto.cells import CELL_ITEMS, Cell, cut
 from ansible_collections.palisade.nftables.plugins.module_utils._compile._auto.items import (
-    DESTINATION,
     FAMILY_SPACE,
     IPV6_OFFSET,
     SOURCE,
@@ -19,14 +19,8 @@ from ansible_collections.palisade.nftables.plugins.module_utils._compile._auto.i
     Item,
     item_family,
 )
-from ansible_collections.palisade.nftables.plugins.module_utils._compile._auto.spread import (
-    CELL_ITEMS,
-    Cell,
-    cut,
-    narrow_positions,
-)
 from ansible_collections.palisade.nftables.plugins.module_utils._core.intervals import Interval, IntervalSet
-from tests.unit.plugins.module_utils._compile._auto.plans import TCP, box, items_of
+from tests.unit.plugins.module_utils._compile._auto.plans import box, items_of
 
 _LAST = {4: 2**32 - 1, 6: 2**128 - 1}
 
@@ -142,31 +136,7 @@ def test_the_ends_of_the_address_space_are_cells_of_their_own_numbers() -> None:
     ]
 
 
-def test_what_begins_within_few_is_narrow() -> None:
-    addresses = [box((10 * number, 10 * number)) for number in range(1000)]
-    wide = [
-        box((0, 9999)),
-        box((0, _LAST[4])),
-        box(family=4),
-        box(protocol=TCP),
-        box(destinations=(3, 3)),
-        box(family=6),
-    ]
-    narrow = [box((0, 600)), box((2, 4)), box((5000, 5000))]
-    items = items_of(*wide, *addresses, *narrow)
-    assert narrow_positions(items, SOURCE) == list(range(len(wide), len(items)))
-    assert narrow_positions(items, DESTINATION) == [4]
-
-
-def test_a_list_is_as_wide_as_all_of_its_intervals() -> None:
-    items = items_of(*[box((10 * number, 10 * number)) for number in range(4000)])
-    many = items[0]._replace(sets=(tuple((100 * one, 100 * one + 50) for one in range(400)), *items[0].sets[1:]))
-    few = items[0]._replace(sets=(tuple((100 * one, 100 * one + 50) for one in range(10)), *items[0].sets[1:]))
-    assert narrow_positions([many, few, *items], SOURCE)[0] == 1
-
-
 def test_items_of_equal_addresses_are_one_cell_however_many() -> None:
     items = items_of(*[box((8, 15))] * 500)
-    assert narrow_positions(items, SOURCE) == list(range(500))
     assert [cell.space for cell in cut(items, SOURCE)] == [(8, 15)]
     assert {item_family(item) for item in items} == {4}

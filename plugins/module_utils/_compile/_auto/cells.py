@@ -3,18 +3,14 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 
 # Note that this module util is PRIVATE to the collection and can change without notice.
-"""Spreading: a long list is cut into cells by the addresses of one side, each with the items that overlap it.
+"""Cells: a long list is cut by the addresses of one side into prefixes, each with the items that overlap it.
 
-Cells are prefixes, halved until few items are left. So they are a function of what lies in them alone:
-when one address changes, so do one cell or two and the map of cells, and nothing else.
-
-Items that are wide in the dimension would be in most cells. They are kept out and follow later; see
-:mod:`.guards` for those that come before one that is in a cell.
+Cells are halved until few items are left. So they are a function of what lies in them alone: when one
+address changes, so do one cell or two and the map of cells, and nothing else.
 """
 
 from __future__ import annotations
 
-import bisect
 import typing as t
 
 from ..._core.intervals import Interval
@@ -23,33 +19,12 @@ from .items import FAMILY_SPACE, Intervals, Item, family_of
 #: A cell with more items than this is halved, if that tells them apart.
 CELL_ITEMS = 64
 
-#: An item is wide if more than this share of the others begins within it.
-_WIDE_SHARE = 0.04
-
 
 class Cell(t.NamedTuple):
     """A prefix and the items that overlap it, in order."""
 
     space: Interval
     items: t.Tuple[Item, ...]
-
-
-def narrow_positions(items: t.Sequence[Item], dimension: int) -> t.List[int]:
-    """The positions of the items that few others begin within."""
-    starts = sorted(low for item in items for low, _high in item.sets[dimension] or ())
-    most = max(CELL_ITEMS, int(len(items) * _WIDE_SHARE))
-    wide = {FAMILY_SPACE[family] for family in FAMILY_SPACE}
-    found = []
-    for position, item in enumerate(items):
-        intervals = item.sets[dimension]
-        if intervals is None or (len(intervals) == 1 and intervals[0] in wide):
-            continue
-        within = len(intervals) - 1
-        for low, high in intervals:
-            within += bisect.bisect_right(starts, high) - bisect.bisect_right(starts, low)
-        if within <= most:
-            found.append(position)
-    return found
 
 
 def cut(items: t.Sequence[Item], dimension: int) -> t.List[Cell]:
