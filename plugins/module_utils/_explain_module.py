@@ -33,9 +33,12 @@ def run_explain(module: AnsibleModule) -> None:
     try:
         own = dict(parse_address(text) for text in parameters["addresses"])
         check_privileges()
-        result = explain_live(Question(parameters["packet"], parameters["variables"], parameters["groups"], own))
+        _exit(module, explain_live(Question(parameters["packet"], parameters["variables"], parameters["groups"], own)))
     except (PolicyError, HostError, ValueError) as exc:
         module.fail_json(msg=str(exc))
+
+
+def _exit(module: AnsibleModule, result: t.Dict[str, t.Any]) -> None:
     for warning in result.pop("warnings"):
         module.warn(warning)
     module.exit_json(changed=False, **result)
