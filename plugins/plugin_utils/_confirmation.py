@@ -95,7 +95,7 @@ class Confirmation:
             words = (
                 "sshd answered a new connection" if answered else "a new connection from the controller was accepted"
             )
-            result["confirmation"] = {"state": "confirmed", "note": words}
+            result["confirmation"]["note"] = words
         return result
 
     def _merged(self, done: Result) -> Result:

@@ -138,6 +138,7 @@ def _confirm(options: Options, host: Host, nft: Nft, wanted: Wanted) -> Result:
     if not confirm.answered:
         check_connection_is_new(pending, client_of(host.environ))
     notes = check_answers(files, pending, checks(wanted.facts, confirm.must_reach, host.root))
+    waited = unconfirmed.seconds_waited(pending)
     unconfirmed.forget(files, pending)
     plan = make_plan(options, host, nft, wanted)
     if not plan.change.is_tidying:
@@ -148,7 +149,7 @@ def _confirm(options: Options, host: Host, nft: Nft, wanted: Wanted) -> Result:
     apply_plan(plan, files, nft)
     _finish(options, plan, host, nft)
     plan.result["notes"].extend(notes)
-    plan.result["confirmation"] = {"state": "confirmed"}
+    plan.result["confirmation"] = {"state": "confirmed", "waited": round(waited, 1)}
     return plan.result
 
 
