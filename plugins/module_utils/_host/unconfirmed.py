@@ -110,6 +110,7 @@ def wait(
         files.write(_PENDING, json.dumps({**described, "timer": waiting.timer}), _FILE_MODE)
     except HostError:
         files.remove(_PENDING)
+        clean(files)
         raise
     return waiting
 
