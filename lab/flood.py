@@ -21,10 +21,10 @@ import socket
 import struct
 import sys
 import time
-import types
 import typing as t
 
 from . import conntrack, frames, nftables, packets
+from .closing import Closing
 from .namespaces import Host, HostProcess, LabError
 from .netlink import Netlink
 from .packets import LabPacket
@@ -91,7 +91,7 @@ class Count:
         return self.seen / self.seconds
 
 
-class Flood:
+class Flood(Closing):
     """A running flood. A context manager: entering returns when every stream flows.
 
     Args:
@@ -145,17 +145,9 @@ class Flood:
         try:
             self._start()
         except BaseException:
-            self._clean_up()
+            self.close()
             raise
         return self
-
-    def __exit__(
-        self,
-        kind: t.Optional[t.Type[BaseException]],
-        problem: t.Optional[BaseException],
-        trace: t.Optional[types.TracebackType],
-    ) -> None:
-        self._clean_up()
 
     def stop(self) -> t.Dict[str, Count]:
         """Ends the flood and returns the counts of each stream. Further calls return the same.
@@ -325,7 +317,8 @@ class Flood:
             raise LabError("the table %s is gone: something flushed the whole ruleset" % _TABLE)
         return found
 
-    def _clean_up(self) -> None:
+    def close(self) -> None:
+        """Ends the senders, and removes what counted."""
         for sender in self._senders.values():
             sender.kill()
             sender.wait()
