@@ -111,6 +111,18 @@ def test_a_change_that_shuts_the_way_in_is_taken_back(site: Site, *, first: bool
     assert status == 0, output
 
 
+def test_a_connection_that_comes_after_the_timer_ran_out_is_told_what_kept_it(site: Site) -> None:
+    host = site.hosts[_HOST]
+    # TCP goes on asking, and is let in once the change was taken back.
+    status, output = _deploy(site, {**SHUT, "ansible_timeout": 6 * TIMEOUT})
+    assert status == 2, output
+    assert table_of(host) == ""
+    assert "no confirmation came within %d seconds" % TIMEOUT in output
+    assert "the first packet (ingress): dropped by the default action" in output
+    assert "{direction: ingress, protocol: tcp, destination_ports: 22" in output
+    assert_nothing_waits(host)
+
+
 def test_a_lost_controller_leaves_the_rules_from_before_and_the_next_run_says_so(site: Site) -> None:
     host = site.hosts[_HOST]
     assert _deploy(site, OPEN)[0] == 0
