@@ -47,8 +47,14 @@ prove: setup ## Compare evaluator, compiled tables and kernel on every ClassBenc
 	@PYTHONPATH=.cache/collections:. .venv/bin/python -m tests.properties.prove $(ARGS)
 
 .PHONY: faults
-faults: setup ## Kill runs at every system call that changes anything, and see that the host is well.
+faults: setup ## Make runs fail in every way, killed at each system call among them, and see that the host is well.
 	@PALISADE_EVERY_FAULT=1 .venv/bin/python -m pytest -s tests/faults $(ARGS)
+
+RULES ?= 10000
+
+.PHONY: load
+load: setup ## Deploy and change 10,000 rules while new connections arrive (RULES=1000).
+	@PALISADE_LOAD_RULES=$(RULES) .venv/bin/python -m pytest -s tests/packets/test_load.py $(ARGS)
 
 .PHONY: setup-lint
 setup-lint: setup

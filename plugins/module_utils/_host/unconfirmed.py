@@ -110,6 +110,7 @@ def wait(
         files.write(_PENDING, json.dumps({**described, "timer": waiting.timer}), _FILE_MODE)
     except HostError:
         files.remove(_PENDING)
+        clean(files)
         raise
     return waiting
 
@@ -126,9 +127,14 @@ def find_pending(files: Files) -> t.Optional[Pending]:
         raise UnconfirmedError("%s is not what a run of Palisade wrote there; remove it" % _PENDING) from exc
 
 
+def seconds_waited(pending: Pending) -> float:
+    """Since its timer was set, as the clock has it."""
+    return time.time() - pending.begun
+
+
 def seconds_left(pending: Pending) -> float:
-    """Until its timer runs out, as the clock has it."""
-    return pending.begun + pending.timeout - time.time()
+    """Until its timer runs out."""
+    return pending.timeout - seconds_waited(pending)
 
 
 def settle(files: Files) -> None:
@@ -147,7 +153,7 @@ def settle(files: Files) -> None:
     if watchdog.is_armed(pending.timer):
         raise UnconfirmedError(
             "a change that another run made %d seconds ago waits for its confirmation, for %d seconds at most; run "
-            "again after that. Nothing was changed" % (time.time() - pending.begun, max(1, seconds_left(pending)))
+            "again after that. Nothing was changed" % (seconds_waited(pending), max(1, seconds_left(pending)))
         )
     withdraw(files, pending, "the timer that should have taken it back is gone")
 
