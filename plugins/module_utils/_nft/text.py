@@ -60,6 +60,8 @@ _ADDRESS_FAMILY = {
     Field.SOURCE6: 6,
     Field.DESTINATION6: 6,
 }
+#: With those that tell nft nothing of the packet's family.
+_VALUE_FAMILY = {**_ADDRESS_FAMILY, Field.ORIGINAL_DESTINATION4: 4, Field.ORIGINAL_DESTINATION6: 6}
 _ICMP_ERRORS = {4: "icmp", 6: "icmpv6"}
 _SET_FAMILY = {SetType.IPV4: 4, SetType.IPV6: 6}
 _QUOTED = (Field.INPUT_INTERFACE, Field.OUTPUT_INTERFACE)
@@ -278,9 +280,9 @@ def _one_of(words: t.Sequence[str]) -> str:
 
 
 def _members(field: Field, value: IntervalSet) -> t.List[str]:
-    if field in _ADDRESS_FAMILY:
-        return [format_interval(_ADDRESS_FAMILY[field], interval) for interval in value.intervals]
-    if field in _PORT_FIELDS:
+    if field in _VALUE_FAMILY:
+        return [format_interval(_VALUE_FAMILY[field], interval) for interval in value.intervals]
+    if field in _PORT_FIELDS or field is Field.ORIGINAL_DESTINATION_PORT:
         return [format_ports(interval) for interval in value.intervals]
     names = _NUMBER_WORDS.get(field, {})
     # Bytes are listed one by one: an anonymous set with ranges would be an interval set.
