@@ -26,6 +26,34 @@ CONTAINER: t.Mapping[int, str] = {4: "192.0.2.2", 6: "2001:db8:c::2"}
 OFFICE: t.Mapping[int, str] = {4: "198.51.100.10", 6: "2001:db8::10"}
 STRANGER: t.Mapping[int, str] = {4: "198.51.100.66", 6: "2001:db8::66"}
 
+#: 8080 is for everybody, 8443 for the office, udp/5353 of one address for everybody; 81 and 82 are the host's own.
+POLICY: t.Mapping[str, object] = {
+    "firewall_networks": {"office": ["%s/32" % OFFICE[4], "%s/128" % OFFICE[6]]},
+    "firewall_policies": {
+        "shop": {
+            "rules": [
+                {"direction": "ingress", "protocol": "tcp", "destination_ports": 8080, "action": "accept"},
+                {
+                    "direction": "ingress",
+                    "protocol": "tcp",
+                    "destination_ports": 8443,
+                    "sources": ["office"],
+                    "action": "accept",
+                },
+                {
+                    "direction": "ingress",
+                    "protocol": "udp",
+                    "destination_ports": 5353,
+                    "destinations": [HOST[4], HOST[6]],
+                    "action": "accept",
+                },
+                {"direction": "ingress", "protocol": "tcp", "destination_ports": [81, 82], "action": "accept"},
+            ]
+        }
+    },
+    "firewall_assigned": ["shop"],
+}
+
 #: As iptables-nft writes the rules of Docker 20.10: DNAT in the nat table, and a filter table whose chain FORWARD
 #: drops, but for what was published.
 DOCKER = """
@@ -124,30 +152,33 @@ def _socket(family: int) -> str:
 
 
 class Scene:
-    """The hosts: ``host``, its ``container``, the ``office`` and a ``stranger`` on the network before it."""
+    """The hosts: ``host``, and the ``office`` and a ``stranger`` on the network before it.
 
-    def __init__(self, lab: Lab) -> None:
-        self.host, self.container, self.office, self.stranger = lab.hosts_named(
-            ["host", "container", "office", "stranger"], {}
-        )
+    Args:
+        private: Directories of the host's own, see :meth:`lab.namespaces.Lab.host`.
+        addresses: Of the host.
+    """
+
+    def __init__(
+        self,
+        lab: Lab,
+        private: t.Optional[t.Mapping[str, str]] = None,
+        addresses: t.Sequence[str] = (*HOST.values(), *HOST_TOO.values()),
+    ) -> None:
+        self.host = lab.host("host", private or {})
+        self.office, self.stranger = lab.hosts_named(["office", "stranger"], {})
         segment = lab.segment()
-        for one, addresses in (
-            (self.host, (*HOST.values(), *HOST_TOO.values())),
+        for one, its_own in (
+            (self.host, addresses),
             (self.office, OFFICE.values()),
             (self.stranger, STRANGER.values()),
         ):
-            segment.attach(one, ["%s/%d" % (address, 64 if ":" in address else 24) for address in addresses])
-        lab.connect(
-            self.host,
-            self.container,
-            ("docker0", "eth0"),
-            (["192.0.2.1/24", "2001:db8:c::1/64"], ["%s/24" % CONTAINER[4], "%s/64" % CONTAINER[6]]),
-        )
-        for family, prefix in ((4, "ipv4"), (6, "ipv6")):
+            segment.attach(one, ["%s/%d" % (address, 64 if ":" in address else 24) for address in its_own])
+        for prefix in ("ipv4", "ipv6"):
             self.host.sysctl("net/%s/conf/all/forwarding" % prefix, 1)
-            self.container.ip("route add default via %s" % {4: "192.0.2.1", 6: "2001:db8:c::1"}[family])
-            for client in (self.office, self.stranger):
-                client.ip("route add %s via %s" % (_NETWORKS[family], HOST[family]))
+        for client in (self.office, self.stranger):
+            for family, network in _NETWORKS.items():
+                client.ip("route add %s via %s" % (network, HOST[family]))
         self._netlink = Netlink(self.host)
 
     def close(self) -> None:
@@ -163,6 +194,22 @@ class Scene:
     def packets(self, counter: str) -> int:
         """How many packets a counter has seen."""
         return counters(self._netlink, "palisade")[counter][0]
+
+
+class ContainerScene(Scene):
+    """With a ``container`` behind the host, and a server in it."""
+
+    def __init__(self, lab: Lab) -> None:
+        super().__init__(lab)
+        self.container = lab.host("container", {})
+        lab.connect(
+            self.host,
+            self.container,
+            ("docker0", "eth0"),
+            (["192.0.2.1/24", "2001:db8:c::1/64"], ["%s/24" % CONTAINER[4], "%s/64" % CONTAINER[6]]),
+        )
+        for gateway in ("192.0.2.1", "2001:db8:c::1"):
+            self.container.ip("route add default via %s" % gateway)
 
     def serve(self) -> Server:
         """The container's server."""

@@ -18,47 +18,20 @@ from lab import reexec
 from lab.connections import ANSWERED, CONNECTED, FILTERED, REFUSED, Server
 from lab.namespaces import Lab
 
-from .published import CONTAINER, HOST, HOST_TOO, OFFICE, STRANGER, Scene, docker_rules, netavark_rules
+from .published import CONTAINER, HOST, HOST_TOO, POLICY, STRANGER, ContainerScene, docker_rules, netavark_rules
 
-#: 8080 is for everybody, 8443 for the office, 9090 is published and in no policy; 80 is the container's own.
 PUBLISHED = (8080, 8443, 9090, 5353)
-POLICY: t.Mapping[str, object] = {
-    "firewall_networks": {"office": ["%s/32" % OFFICE[4], "%s/128" % OFFICE[6]]},
-    "firewall_policies": {
-        "shop": {
-            "rules": [
-                {"direction": "ingress", "protocol": "tcp", "destination_ports": 8080, "action": "accept"},
-                {
-                    "direction": "ingress",
-                    "protocol": "tcp",
-                    "destination_ports": 8443,
-                    "sources": ["office"],
-                    "action": "accept",
-                },
-                {
-                    "direction": "ingress",
-                    "protocol": "udp",
-                    "destination_ports": 5353,
-                    "destinations": [HOST[4], HOST[6]],
-                    "action": "accept",
-                },
-                {"direction": "ingress", "protocol": "tcp", "destination_ports": [81, 82], "action": "accept"},
-            ]
-        }
-    },
-    "firewall_assigned": ["shop"],
-}
 WRITERS: t.Mapping[str, t.Callable[[t.Sequence[int]], str]] = {"docker": docker_rules, "netavark": netavark_rules}
 
 
 @pytest.fixture(scope="module", params=WRITERS)
-def scene(request: pytest.FixtureRequest) -> t.Iterator[Scene]:
+def scene(request: pytest.FixtureRequest) -> t.Iterator[ContainerScene]:
     reason = reexec.why_unavailable()
     if reason is not None:
         pytest.skip("no lab can be built: %s" % reason)
     reexec.ensure_privileges()
     with Lab() as lab:
-        made = Scene(lab)
+        made = ContainerScene(lab)
         made.host.nft(WRITERS[request.param](PUBLISHED))
         with made.serve():
             yield made
@@ -75,12 +48,12 @@ def fixture_family(request: pytest.FixtureRequest) -> int:
     return t.cast("int", request.param)
 
 
-def test_without_a_policy_the_port_is_open_to_everybody(scene: Scene, family: int) -> None:
+def test_without_a_policy_the_port_is_open_to_everybody(scene: ContainerScene, family: int) -> None:
     scene.load({})
     assert scene.probe(scene.stranger, "tcp", HOST[family], 9090) == CONNECTED
 
 
-def test_the_port_that_was_sent_to_is_what_the_policy_is_asked_about(scene: Scene, family: int, layout: Layout) -> None:
+def test_the_port_that_was_sent_to_is_what_counts(scene: ContainerScene, family: int, layout: Layout) -> None:
     scene.load(POLICY, layout)
     seen = [
         scene.probe(client, protocol, address[family], port)
@@ -97,13 +70,13 @@ def test_the_port_that_was_sent_to_is_what_the_policy_is_asked_about(scene: Scen
     assert seen == [CONNECTED, FILTERED, CONNECTED, FILTERED, ANSWERED, FILTERED, FILTERED]
 
 
-def test_the_containers_own_port_in_a_policy_opens_nothing(scene: Scene, family: int, layout: Layout) -> None:
+def test_the_containers_own_port_in_a_policy_opens_nothing(scene: ContainerScene, family: int, layout: Layout) -> None:
     rule = {"direction": "ingress", "protocol": "tcp", "destination_ports": 80, "action": "accept"}
     scene.load({"firewall_policies": {"a": {"rules": [rule]}}, "firewall_assigned": ["a"]}, layout)
     assert scene.probe(scene.stranger, "tcp", HOST[family], 8080) == FILTERED
 
 
-def test_a_packet_is_counted_once_by_the_rule_that_decides(scene: Scene, family: int, layout: Layout) -> None:
+def test_a_packet_is_counted_once_by_the_rule_that_decides(scene: ContainerScene, family: int, layout: Layout) -> None:
     scene.load(POLICY, layout)
     names = ["policy/shop/0", "policy/shop/1", "policy/shop/2", "ingress/default"]
     assert scene.probe(scene.stranger, "tcp", HOST[family], 8080) == CONNECTED
@@ -113,7 +86,7 @@ def test_a_packet_is_counted_once_by_the_rule_that_decides(scene: Scene, family:
 
 
 def test_a_reject_is_answered_from_the_address_and_port_that_was_sent_to(
-    scene: Scene, family: int, layout: Layout
+    scene: ContainerScene, family: int, layout: Layout
 ) -> None:
     scene.load({**POLICY, "firewall_default_ingress": "reject", "firewall_default_egress": "drop"}, layout)
     # Answers of another address would not reach the sockets that ask.
@@ -122,7 +95,7 @@ def test_a_reject_is_answered_from_the_address_and_port_that_was_sent_to(
     assert scene.probe(scene.stranger, "tcp", HOST[family], 8080) == CONNECTED
 
 
-def test_what_is_only_routed_is_left_alone(scene: Scene, family: int, layout: Layout) -> None:
+def test_what_is_only_routed_is_left_alone(scene: ContainerScene, family: int, layout: Layout) -> None:
     scene.load({"firewall_default_ingress": "drop", "firewall_default_policies": []}, layout)
     # Docker 20.10 lets its neighbours on the network pass to the port of the container.
     assert scene.probe(scene.stranger, "tcp", CONTAINER[family], 80) == CONNECTED
@@ -131,7 +104,7 @@ def test_what_is_only_routed_is_left_alone(scene: Scene, family: int, layout: La
         assert scene.probe(scene.container, "udp", STRANGER[family], 7000) == ANSWERED
 
 
-def test_the_host_and_its_userland_proxy_meet_the_policy_as_ever(scene: Scene, family: int, layout: Layout) -> None:
+def test_the_host_and_its_proxies_meet_the_policy_as_ever(scene: ContainerScene, family: int, layout: Layout) -> None:
     scene.load(POLICY, layout)
     # What the proxy listens on is a port of the host: nothing is translated, and it is input.
     with Server(scene.host, tcp=[81, 83]):
@@ -141,14 +114,14 @@ def test_the_host_and_its_userland_proxy_meet_the_policy_as_ever(scene: Scene, f
     assert scene.probe(scene.host, "tcp", HOST[family], 9090) == CONNECTED
 
 
-def test_leave_exempts_published_ports_and_nothing_else(scene: Scene, family: int, layout: Layout) -> None:
+def test_leave_exempts_published_ports_and_nothing_else(scene: ContainerScene, family: int, layout: Layout) -> None:
     scene.load({**POLICY, "firewall_published": "leave"}, layout)
     assert scene.probe(scene.stranger, "tcp", HOST[family], 9090) == CONNECTED
     with Server(scene.host, tcp=[83]):
         assert scene.probe(scene.stranger, "tcp", HOST[family], 83) == FILTERED
 
 
-def test_other_interfaces_are_left_alone(scene: Scene, family: int, layout: Layout) -> None:
+def test_other_interfaces_are_left_alone(scene: ContainerScene, family: int, layout: Layout) -> None:
     scene.load({**POLICY, "firewall_interfaces": ["eth1"]}, layout)
     assert scene.probe(scene.stranger, "tcp", HOST[family], 9090) == CONNECTED
     scene.load({**POLICY, "firewall_interfaces": ["eth*"]}, layout)
@@ -157,7 +130,7 @@ def test_other_interfaces_are_left_alone(scene: Scene, family: int, layout: Layo
 
 @pytest.mark.parametrize("profile", ["host", "netcup"])
 def test_an_open_connection_goes_on_when_its_port_is_closed_but_where_each_packet_needs_a_rule(
-    scene: Scene, family: int, layout: Layout, profile: str
+    scene: ContainerScene, family: int, layout: Layout, profile: str
 ) -> None:
     policy = {
         "firewall_policies": {
@@ -187,7 +160,7 @@ def test_an_open_connection_goes_on_when_its_port_is_closed_but_where_each_packe
     assert scene.probe(scene.stranger, "tcp", HOST[family], 8080) == FILTERED
 
 
-def test_answers_of_a_container_need_no_rule_in_any_profile(scene: Scene, family: int, layout: Layout) -> None:
+def test_answers_of_a_container_need_no_rule_in_any_profile(scene: ContainerScene, family: int, layout: Layout) -> None:
     rules = [
         {"direction": "ingress", "protocol": protocol, "destination_ports": "5353", "action": "accept"}
         for protocol in ("udp", "tcp")
