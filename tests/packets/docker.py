@@ -38,7 +38,7 @@ def why_unavailable() -> t.Optional[str]:
     """Why no daemon can run here; None where one can."""
     for program in ("dockerd", "docker", "containerd", "iptables"):
         if shutil.which(program) is None:
-            return "needs %s (Debian's docker.io): scripts/setup-system docker" % program
+            return "needs %s (Debian's docker.io): scripts/setup-system containers" % program
     if in_user_namespace():
         return "needs root: a daemon in a user namespace cannot make containers of its own"
     return None

@@ -1,10 +1,12 @@
 # Copyright (c) 2026, Palisade contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Published ports next to Docker itself: its daemon runs in a lab host, with its userland proxy and without."""
+"""Published ports next to Docker and Podman themselves: they run in a lab host, with userland proxy and without."""
 
 from __future__ import annotations
 
+import contextlib
+import pathlib
 import typing as t
 
 import pytest
@@ -13,22 +15,24 @@ from lab import reexec
 from lab.connections import ANSWERED, CONNECTED, FILTERED
 from lab.namespaces import Lab
 
-from . import docker
+from . import docker, podman
 from .docker import Docker
+from .podman import Podman
 from .published import HOST, POLICY, Scene
 
-#: How the daemon is told to publish. Without IPv6 rules of its own, its proxy alone serves IPv6.
-_MODES: t.Mapping[str, t.Sequence[str]] = {
-    "with the userland proxy": ("--userland-proxy=true", "--experimental", "--ip6tables"),
-    "without the userland proxy": ("--userland-proxy=false", "--experimental", "--ip6tables"),
-    "IPv6 by the proxy alone": ("--userland-proxy=true",),
+#: How Docker's daemon is told to publish. Without IPv6 rules of its own, its proxy alone serves IPv6.
+_DOCKER: t.Mapping[str, t.Sequence[str]] = {
+    "Docker with the userland proxy": ("--userland-proxy=true", "--experimental", "--ip6tables"),
+    "Docker without the userland proxy": ("--userland-proxy=false", "--experimental", "--ip6tables"),
+    "Docker, IPv6 by the proxy alone": ("--userland-proxy=true",),
 }
+_PODMAN = "Podman"
 _ADDRESSES = ("--bip=192.0.2.1/24", "--ipv6", "--fixed-cidr-v6=2001:db8:c::/64")
 
 
 class Docked(t.NamedTuple):
     scene: Scene
-    docker: Docker
+    engine: t.Union[Docker, Podman]
 
     def foreign(self) -> str:
         """The tables of others, without what they count."""
@@ -40,27 +44,33 @@ class Docked(t.NamedTuple):
         )
 
 
-@pytest.fixture(scope="module", params=_MODES)
+@pytest.fixture(scope="module", params=[*_DOCKER, _PODMAN])
 def docked(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> t.Iterator[Docked]:
     reason = reexec.why_unavailable()
     if reason is not None:
         pytest.skip("no lab can be built: %s" % reason)
     reexec.ensure_privileges()
-    reason = docker.why_unavailable()
+    module = podman if request.param == _PODMAN else docker
+    reason = module.why_unavailable()
     if reason is not None:
         pytest.skip(reason)
     with Lab() as lab:
         # One address of each family: the proxy answers UDP over IPv6 from whichever the kernel prefers.
-        scene = Scene(lab, docker.PRIVATE, tuple(HOST.values()))
-        data = tmp_path_factory.mktemp("docker")
-        with Docker(scene.host, data, (*_ADDRESSES, *_MODES[request.param])) as daemon:
-            daemon.publish("shop", [8080, 8443, 9090, 5353])
-            yield Docked(scene, daemon)
-        scene.close()
+        scene = Scene(lab, module.PRIVATE, tuple(HOST.values()))
+        data = tmp_path_factory.mktemp("engine")
+        with contextlib.closing(scene), _engine(scene, request.param, data) as engine:
+            engine.publish("shop", [8080, 8443, 9090, 5353])
+            yield Docked(scene, engine)
+
+
+def _engine(scene: Scene, name: str, data: pathlib.Path) -> t.Union[Docker, Podman]:
+    if name == _PODMAN:
+        return Podman(scene.host, data)
+    return Docker(scene.host, data, (*_ADDRESSES, *_DOCKER[name]))
 
 
 @pytest.mark.parametrize("family", [4, 6])
-def test_without_a_policy_docker_opens_the_port_to_everybody(docked: Docked, family: int) -> None:
+def test_without_a_policy_the_port_is_open_to_everybody(docked: Docked, family: int) -> None:
     docked.scene.load({})
     scene = docked.scene
     assert scene.probe(scene.stranger, "tcp", HOST[family], 9090) == CONNECTED
@@ -88,10 +98,11 @@ def test_the_policy_decides_who_reaches_a_published_port(docked: Docked, family:
 
 
 @pytest.mark.parametrize("family", [4, 6])
-def test_leave_exempts_what_docker_forwards_and_not_what_its_proxy_takes(docked: Docked, family: int) -> None:
+def test_leave_exempts_what_is_forwarded_and_not_what_a_proxy_takes(docked: Docked, family: int) -> None:
     scene = docked.scene
     scene.load({**POLICY, "firewall_published": "leave"})
-    forwarded = "dport 9090" in docked.foreign() and (family == 4 or "table ip6 nat" in docked.foreign())
+    tables = scene.host.run(["nft", "list", "tables"]).stdout
+    forwarded = {4: "table ip nat", 6: "table ip6 nat"}[family] in tables
     seen = scene.probe(scene.stranger, "tcp", HOST[family], 9090)
     assert seen == (CONNECTED if forwarded else FILTERED)
 
@@ -99,16 +110,16 @@ def test_leave_exempts_what_docker_forwards_and_not_what_its_proxy_takes(docked:
 def test_a_container_that_starts_under_a_policy_is_filtered_and_finds_its_way_out(docked: Docked) -> None:
     scene = docked.scene
     scene.load(POLICY)
-    docked.docker.publish("late", [9091])
+    docked.engine.publish("late", [9091])
     try:
         assert scene.probe(scene.stranger, "tcp", HOST[4], 9091) == FILTERED
         scene.load({**POLICY, "firewall_published": "leave"})
         assert scene.probe(scene.stranger, "tcp", HOST[4], 9091) == CONNECTED
     finally:
-        docked.docker.run("rm", "--force", "late")
+        docked.engine.run("rm", "--force", "late")
 
 
-def test_the_rules_of_docker_stay_as_they_are(docked: Docked) -> None:
+def test_the_rules_of_others_stay_as_they_are(docked: Docked) -> None:
     docked.scene.host.nft("table inet palisade\ndelete table inet palisade\n")
     before = docked.foreign()
     assert "dnat to" in before
