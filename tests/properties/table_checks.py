@@ -162,6 +162,10 @@ def _check_original_port(rule: TableRule, place: str) -> None:
     assert before.field is Field.PROTOCOL, (place, rule)
     assert isinstance(before.value, IntervalSet), (place, rule)
     assert before.value.size == 1, (place, rule)
+    # A source port implies the protocol, which is left out for it: behind the original port that would be too late.
+    assert Field.SOURCE_PORT not in fields[at:], (place, rule)
+    if at < len(fields) and Field.SOURCE_PORT in fields:
+        assert fields.index(Field.SOURCE_PORT) == at - 2, (place, rule)
     if at < len(fields):
         value = rule.matches[at].value
         assert isinstance(value, SetReference) or len(value.intervals) == 1, (place, rule)

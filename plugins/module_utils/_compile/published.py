@@ -43,6 +43,8 @@ FORWARD, PUBLISHED = "forward", "published"
 
 _INGRESS = Direction.INGRESS.value
 _INPUT = "input"
+_PORTS = (Field.SOURCE_PORT, Field.ORIGINAL_DESTINATION_PORT)
+_LAST = (*_PORTS, Field.PROTOCOL)
 _WITH_PORTS = IntervalSet((number, number) for number in PORT_PROTOCOLS)
 _ORIGINAL = {
     Field.DESTINATION4: Field.ORIGINAL_DESTINATION4,
@@ -153,8 +155,9 @@ class _Copies:
     def _rules(self, rule: TableRule, reaching: IntervalSet) -> t.Iterator[TableRule]:
         """The rule on the original destination, for packets of these protocols.
 
-        nft before 1.1 knows the type of an original port only right behind one protocol, so a rule that asks for it
-        is there once for each that has ports; of the others it matches nothing anyway.
+        nft before 1.1 knows the type of an original port only right behind one protocol, or a port that implies it. So
+        a rule that asks for it does so at last, and is there once for each protocol that has ports; of the others it
+        matches nothing anyway.
         """
         matches = tuple(self._match(match, rule) for match in rule.matches)
         statements = tuple(self._statement(statement) for statement in rule.statements)
@@ -162,11 +165,11 @@ class _Copies:
         if not _asks_for_port(made):
             yield made
             return
-        rest = [match for match in matches if match.field is not Field.PROTOCOL]
-        place = next((at for at, match in enumerate(rest) if match.field is Field.ORIGINAL_DESTINATION_PORT), len(rest))
+        rest = [match for match in matches if match.field not in _LAST]
+        source, destination = ([match for match in matches if match.field is field] for field in _PORTS)
         for number in _numbers(protocols_of(rule, reaching, self._maps) & _WITH_PORTS):
             protocol = Match(Field.PROTOCOL, IntervalSet.single(number))
-            yield dataclasses.replace(made, matches=(*rest[:place], protocol, *rest[place:]))
+            yield dataclasses.replace(made, matches=(*rest, *source, protocol, *destination))
             made = dataclasses.replace(made, heading="")
 
     def _match(self, match: Match, rule: TableRule) -> Match:

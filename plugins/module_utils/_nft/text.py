@@ -62,6 +62,8 @@ _ADDRESS_FAMILY = {
 }
 #: With those that tell nft nothing of the packet's family.
 _VALUE_FAMILY = {**_ADDRESS_FAMILY, Field.ORIGINAL_DESTINATION4: 4, Field.ORIGINAL_DESTINATION6: 6}
+#: Where a rule with the field is for one family, to nft as well.
+_KNOWN_FAMILY = {**_ADDRESS_FAMILY, Field.ICMP_TYPE: 4, Field.ICMPV6_TYPE: 6, Field.HOP_LIMIT: 6}
 _ICMP_ERRORS = {4: "icmp", 6: "icmpv6"}
 _SET_FAMILY = {SetType.IPV4: 4, SetType.IPV6: 6}
 _QUOTED = (Field.INPUT_INTERFACE, Field.OUTPUT_INTERFACE)
@@ -318,8 +320,8 @@ def _icmp_error(matches: t.Sequence[Match]) -> str:
     where the rule knows it, so such a listing would not load as what it was.
     """
     for match in matches:
-        if match.field in _ADDRESS_FAMILY:
-            return _ICMP_ERRORS[_ADDRESS_FAMILY[match.field]]
+        if match.field in _KNOWN_FAMILY:
+            return _ICMP_ERRORS[_KNOWN_FAMILY[match.field]]
         if match.field is Field.FAMILY:
             return "icmp" if match.value == ("ipv4",) else "icmpv6"
     return "icmpx"
