@@ -156,6 +156,7 @@ def _check_original_port(rule: TableRule, place: str) -> None:
     looked_up = [field for one in rule.statements if isinstance(one, Lookup) for field in one.fields]
     if Field.ORIGINAL_DESTINATION_PORT not in (*fields, *looked_up):
         return
+    assert Field.SOURCE_PORT not in looked_up or looked_up[-1] is Field.ORIGINAL_DESTINATION_PORT, (place, rule)
     at = fields.index(Field.ORIGINAL_DESTINATION_PORT) if Field.ORIGINAL_DESTINATION_PORT in fields else len(fields)
     assert at, (place, rule)
     before = rule.matches[at - 1]

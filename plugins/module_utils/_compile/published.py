@@ -27,6 +27,7 @@ from .rules import make_set
 from .table import (
     Field,
     Lookup,
+    MapElement,
     Match,
     NamedMap,
     SetReference,
@@ -114,14 +115,15 @@ class _Copies:
         self._chains = {chain.name: chain for chain in table.chains}
         self._maps = {named.name: named for named in table.maps}
         self._reaching = reaching_protocols(table, _INGRESS)
-        self._names: t.Dict[t.Tuple[str, str], str] = {}
+        self._names: t.Dict[str, str] = {}
+        self._known_maps: t.Dict[str, NamedMap] = {}
         self.chains: t.Dict[str, TableChain] = {}
         self.maps: t.Dict[str, NamedMap] = {}
         self.sets = {named.name: named for named in table.sets}
 
     def chain(self, name: str) -> str:
         """The name of the chain to go to in the place of this one; its own where the destination is not asked for."""
-        found = self._names.get(("chain", name))
+        found = self._names.get(name)
         if found is None:
             chain = self._chains[name]
             reaching = self._reaching.get(name, IntervalSet())
@@ -131,22 +133,30 @@ class _Copies:
                 found = _renamed(name, rules if chain.constant else None)
                 heading = _HEADING if name == _INGRESS else chain.heading
                 self.chains[found] = dataclasses.replace(chain, name=found, rules=rules, heading=heading)
-            self._names["chain", name] = found
+            self._names[name] = found
         return found
 
-    def _map(self, name: str) -> str:
-        """Likewise. A map holds values, whatever they are compared with, and the chains that it leads to."""
-        found = self._names.get(("map", name))
+    def _map(self, name: str) -> NamedMap:
+        """Likewise. A map holds values, whatever they are compared with, and the chains that it leads to.
+
+        An original port has its place behind the source port, for the reason that :meth:`_rules` gives.
+        """
+        found = self._known_maps.get(name)
         if found is None:
             named = self._maps[name]
+            fields = named.fields
+            moves = Field.SOURCE_PORT in fields
+            order = sorted(range(len(fields)), key=lambda at: moves and fields[at] is Field.DESTINATION_PORT)
             elements = tuple(
-                dataclasses.replace(element, verdict=self._verdict(element.verdict)) for element in named.elements
+                MapElement(tuple(one.key[at] for at in order), self._verdict(one.verdict), one.comment)
+                for one in named.elements
             )
-            found = name
-            if elements != named.elements:
-                found = _renamed(name, (named.fields, elements))
-                self.maps[found] = dataclasses.replace(named, name=found, elements=elements)
-            self._names["map", name] = found
+            found = named
+            if order != list(range(len(order))) or elements != named.elements:
+                fields = tuple(fields[at] for at in order)
+                found = NamedMap(_renamed(name, (fields, elements)), fields, elements, named.comment)
+                self.maps[found.name] = found
+            self._known_maps[name] = found
         return found
 
     def _verdict(self, verdict: Verdict) -> Verdict:
@@ -188,8 +198,8 @@ class _Copies:
         if isinstance(statement, Verdict):
             return self._verdict(statement)
         if isinstance(statement, Lookup):
-            fields = tuple(_ORIGINAL.get(field, field) for field in statement.fields)
-            return Lookup(fields, self._map(statement.map_name))
+            named = self._map(statement.map_name)
+            return Lookup(tuple(_ORIGINAL.get(field, field) for field in named.fields), named.name)
         return statement
 
 

@@ -159,3 +159,20 @@ def test_only_protocols_that_come_there_are_asked_for() -> None:
         if match.field is Field.PROTOCOL and Field.ORIGINAL_DESTINATION_PORT in _fields(TableChain("", (rule,)))
     }
     assert protocols == {IntervalSet.single(6)}
+
+
+def test_the_original_port_is_the_last_part_of_a_key_that_holds_the_source_port() -> None:
+    # A key in which other parts follow the port is found for this policy by the layout itself.
+    variables = {**PolicyGenerator(7).variables(400), "firewall_default_ingress": "drop"}
+    table = compile_program(program_of(variables))
+    check_table(table)
+    lookups = [
+        statement.fields
+        for name in _reached(table, "published")
+        for rule in _chain(table, name).rules
+        for statement in rule.statements
+        if isinstance(statement, Lookup) and Field.SOURCE_PORT in statement.fields
+    ]
+    with_port = [fields for fields in lookups if Field.ORIGINAL_DESTINATION_PORT in fields]
+    assert with_port
+    assert {fields[-1] for fields in with_port} == {Field.ORIGINAL_DESTINATION_PORT}
