@@ -128,7 +128,7 @@ def _without_unused(listing: str) -> str:
     inside = False
     for line in listing.splitlines():
         if line.startswith("\tchain "):
-            inside = line.split()[1] in ("ingress", "egress", "input", "output")
+            inside = line.split()[1] in ("ingress", "published", "egress", "input", "forward", "output")
         if inside:
             kept.append(line)
         if line == "\t}":

@@ -74,7 +74,8 @@ def undo_texts(nft: Nft, change: Change, *, exists: bool) -> t.Tuple[str, ...]:
         return (_EMPTIED,)
     if not change.is_plain:
         return (_EMPTIED + (nft.list_table() or ""),)
-    texts = ["flush chain inet %s %s\n" % (TABLE_NAME, name) for name in change.refilled]
+    texts = [one.hushes for one in change.transactions]
+    texts.extend("flush chain inet %s %s\n" % (TABLE_NAME, name) for name in change.refilled)
     texts.extend(nft.list_chain(name) for name in change.refilled)
     return ("".join(texts), *(one.undo for one in change.transactions if one.undo))
 
