@@ -23,7 +23,7 @@ help: ## Show this list.
 
 .PHONY: setup
 setup: ## Install what the tests need, if it is missing.
-	@scripts/setup-system test
+	@scripts/setup-system test neighbours
 	@scripts/setup-venv .venv test "$$(scripts/find-python controller)"
 	@mkdir -p $(dir $(COLLECTION)) && ln -sfn ../../../.. $(COLLECTION)
 	@scripts/fetch-nft-versions
