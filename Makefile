@@ -73,8 +73,12 @@ format: setup-lint ## Format the Python files, and repair what ruff can repair.
 	@.venv/bin/ruff check --fix
 
 .PHONY: molecule
-molecule: setup ## Converge, reboot and remove on a Debian container with systemd.
-	@scripts/molecule $(ARGS)
+molecule: setup ## Run every scenario on Debian 12 with systemd, in containers (ARGS=bullseye).
+	@scripts/molecule-matrix $(ARGS)
+
+.PHONY: molecule-all
+molecule-all: setup ## Run every scenario on Debian 11, 12 and 13.
+	@scripts/molecule-matrix bullseye bookworm trixie
 
 .PHONY: emulate
 emulate: setup ## Run packets, floods and agreement on Linux 5.10, 6.1 and 6.12 (ARGS='--quick trixie').
