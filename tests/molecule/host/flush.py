@@ -7,8 +7,8 @@
 
     flush.py ROUNDS TABLE
 
-``TABLE`` is the name of a table of the family inet. Prints what became of it as JSON, see transactions.py, and
-``repeated``, how many actions systemd could not begin, see units.py. The service's own commands flush the ruleset.
+``TABLE`` is the name of a table of the family inet. Prints what became of it as JSON, see transactions.py. The
+service's own commands flush the ruleset.
 """
 
 from __future__ import annotations
@@ -29,17 +29,15 @@ def main() -> None:
     # So that the first start is one, whether or not this host has the service enabled.
     subprocess.run(["systemctl", "stop", SERVICE], check=True)
 
-    repeated = []
-
     def flush() -> None:
         for _round in range(rounds):
             for action in ACTIONS:
                 if action == "daemon-reload":
                     subprocess.run(["systemctl", "daemon-reload"], check=True)
                 else:
-                    repeated.append(act(action, SERVICE))
+                    act(action, SERVICE)
 
-    print(json.dumps({**watch(table, flush), "repeated": sum(repeated)}))
+    print(json.dumps(watch(table, flush)))
 
 
 if __name__ == "__main__":

@@ -8,11 +8,16 @@ With control groups of the old kind, which a container has where its host has th
 unit's group, once a process in it has ended, in the instant in which it begins the next one. Then no command of the
 unit has run: the journal says "Failed to spawn executor: No such file or directory", and systemctl speaks of
 "unavailable resources". With the control groups that systemd 256 wants this does not happen.
+
+    units.py now                      prints a cursor of the journal
+    units.py not-begun CURSOR UNIT    prints how many commands of the unit could not be begun since
 """
 
 from __future__ import annotations
 
+import re
 import subprocess
+import sys
 import typing as t
 
 _ATTEMPTS = 10
@@ -28,14 +33,26 @@ def was_not_begun(unit: str) -> bool:
     return "resources" in shown.split()
 
 
-def act(action: str, unit: str) -> int:
+def now() -> str:
+    """A cursor of the journal."""
+    command = ["journalctl", "--quiet", "--lines=1", "--show-cursor"]
+    shown = subprocess.run(command, check=True, capture_output=True, text=True).stdout
+    return shown.partition("cursor: ")[2].strip()
+
+
+def not_begun_since(cursor: str, unit: str) -> int:
+    """How many commands of the unit systemd could not begin: the actions succeed without some of them."""
+    subprocess.run(["journalctl", "--sync"], check=True)
+    command = ["journalctl", "--quiet", "--output=cat", "--after-cursor=" + cursor, "--unit=" + unit]
+    shown = subprocess.run(command, check=True, capture_output=True, text=True).stdout
+    return len(re.findall(r"Failed to (?:run|spawn) '[a-z-]+' task", shown))
+
+
+def act(action: str, unit: str) -> None:
     """Has systemd do something with a unit.
 
-    Returns:
-        How often it had to be asked again.
-
     Raises:
-        CalledProcessError: It failed for any other reason.
+        CalledProcessError: It failed for any other reason than that systemd could not begin it.
     """
     waiting = [action]
     repeated = 0
@@ -49,4 +66,7 @@ def act(action: str, unit: str) -> int:
             waiting[:1] = _INSTEAD.get(waiting[0], waiting[:1])
         else:
             done.check_returncode()
-    return repeated
+
+
+if __name__ == "__main__":
+    print(now() if sys.argv[1] == "now" else not_begun_since(*sys.argv[2:]))

@@ -8,9 +8,9 @@
     upgrade.py TABLE
 
 Prints what became of the table of the family inet as JSON, see transactions.py; ``versions``, which were installed one
-after the other; and ``repeated``, how many restarts systemd could not begin, see units.py. The package's own scripts
-restart nftables.service, whose commands flush the ruleset. The newer one has the same files under a higher version:
-there is no other on a host without a way out.
+after the other; and ``not_begun``, how many commands of the service systemd could not begin, see units.py. The scripts
+of the package restart nftables.service, whose commands flush the ruleset. The newer one has the same files under a
+higher version: there is no other on a host without a way out.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ import tempfile
 import typing as t
 
 from transactions import watch
-from units import act, was_not_begun
+from units import act, not_begun_since, now, was_not_begun
 
 SERVICE = "nftables.service"
 PACKAGE = "/var/cache/lab/nftables.deb"
@@ -54,7 +54,7 @@ def install(package: str) -> str:
 
 def main() -> None:
     versions: t.List[str] = []
-    repeated = []
+    begin = now()
     with tempfile.TemporaryDirectory() as folder:
         packages = [PACKAGE, make_newer(folder), PACKAGE]
 
@@ -63,10 +63,10 @@ def main() -> None:
                 versions.append(install(package))
                 # The package's script does not mind.
                 if was_not_begun(SERVICE):
-                    repeated.append(1 + act("restart", SERVICE))
+                    act("restart", SERVICE)
 
         result = watch(sys.argv[1], upgrade)
-    print(json.dumps({**result, "versions": versions, "repeated": sum(repeated)}))
+    print(json.dumps({**result, "versions": versions, "not_begun": not_begun_since(begin, SERVICE)}))
 
 
 if __name__ == "__main__":
