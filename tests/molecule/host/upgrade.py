@@ -8,9 +8,9 @@
     upgrade.py TABLE
 
 Prints what became of the table of the family inet as JSON, see transactions.py; ``versions``, which were installed one
-after the other; and ``not_begun``, how many commands of the service systemd could not begin, see units.py. The scripts
-of the package restart nftables.service, whose commands flush the ruleset. The newer one has the same files under a
-higher version: there is no other on a host without a way out.
+after the other; ``not_begun``, how many commands of the service systemd could not begin, see units.py; and
+``restarts``, whether the scripts of the package restart the service, whose commands flush the ruleset: Debian 11's do
+not. The newer one has the same files under a higher version: there is no other on a host without a way out.
 """
 
 from __future__ import annotations
@@ -28,6 +28,7 @@ from transactions import watch
 from units import act, not_begun_since, now, was_not_begun
 
 SERVICE = "nftables.service"
+SCRIPT = "/var/lib/dpkg/info/nftables.postinst"
 PACKAGE = "/var/cache/lab/nftables.deb"
 
 
@@ -66,6 +67,7 @@ def main() -> None:
                     act("restart", SERVICE)
 
         result = watch(sys.argv[1], upgrade)
+    result["restarts"] = "restart" in pathlib.Path(SCRIPT).read_text()
     print(json.dumps({**result, "versions": versions, "not_begun": not_begun_since(begin, SERVICE)}))
 
 
