@@ -23,7 +23,7 @@ help: ## Show this list.
 
 .PHONY: setup
 setup: ## Install what the tests need, if it is missing.
-	@scripts/setup-system test $$(test "$$(id -u)" != 0 || echo containers)
+	@scripts/setup-system test $$(test "$$(id -u)" != 0 || echo neighbours)
 	@scripts/setup-venv .venv test "$$(scripts/find-python controller)"
 	@mkdir -p $(dir $(COLLECTION)) && ln -sfn ../../../.. $(COLLECTION)
 	@scripts/fetch-nft-versions
@@ -79,8 +79,12 @@ format: setup-lint ## Format the Python files, and repair what ruff can repair.
 	@.venv/bin/ruff check --fix
 
 .PHONY: molecule
-molecule: setup ## Converge, reboot and remove on a Debian container with systemd.
-	@scripts/molecule $(ARGS)
+molecule: setup ## Run every scenario on Debian 12 with systemd, in containers (ARGS=bullseye).
+	@scripts/molecule-matrix $(ARGS)
+
+.PHONY: molecule-all
+molecule-all: setup ## Run every scenario on Debian 11, 12 and 13.
+	@scripts/molecule-matrix bullseye bookworm trixie
 
 .PHONY: emulate
 emulate: setup ## Run packets, floods and agreement on Linux 5.10, 6.1 and 6.12 (ARGS='--quick trixie').
