@@ -12,6 +12,7 @@ A run that changes nothing only reads files; systemctl is asked when the unit it
 from __future__ import annotations
 
 import enum
+import os
 import typing as t
 
 from .boot import (
@@ -156,6 +157,9 @@ def apply_persistence(files: Files, plan: PersistencePlan) -> None:
         _reload(files)
     if files.link(WANTS) is None:
         _systemctl(files, "enable", UNIT_NAME)
+        # Which flushes neither the link nor the folder that it may have made for it.
+        files.flush_folder(WANTS)
+        files.flush_folder(os.path.dirname(WANTS))
 
 
 def write_record(files: Files, text: str) -> None:
