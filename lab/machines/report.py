@@ -1,0 +1,60 @@
+# Copyright (c) 2026, Palisade contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""What a machine says of itself before its network comes up: ``/usr/local/sbin/lab-report`` on its disk."""
+
+from __future__ import annotations
+
+import re
+import typing as t
+from dataclasses import dataclass
+
+_SECTION = re.compile(r"^== (\w+)$", re.MULTILINE)
+
+
+@dataclass(frozen=True)
+class Report:
+    """What was in force, and what lay on the disk.
+
+    Attributes:
+        seconds: Since the kernel began.
+        units: Name to properties, as ``systemctl show`` has them.
+        table: What nft lists of our table, or says of there being none.
+        files: Path to SHA-256, of everything below /etc that has our name.
+        links: Path to target, likewise.
+    """
+
+    seconds: float
+    units: t.Mapping[str, t.Mapping[str, str]]
+    table: str
+    files: t.Mapping[str, str]
+    links: t.Mapping[str, str]
+
+    @property
+    def has_table(self) -> bool:
+        return self.table.startswith("table inet palisade {")
+
+
+def parse_reports(text: str) -> t.List[Report]:
+    """The reports that a machine has finished, one for each boot."""
+    *finished, _unfinished = text.split("== end\n")
+    return [_parse(one) for one in finished]
+
+
+def _parse(text: str) -> Report:
+    pieces = _SECTION.split(text)
+    sections = dict(zip(pieces[1::2], (piece.strip("\n") for piece in pieces[2::2])))
+    units = {}
+    for block in sections["units"].split("\n\n"):
+        properties = dict(line.split("=", 1) for line in block.splitlines())
+        units[properties["Id"]] = properties
+    files = (line.split("  ", 1) for line in sections["files"].splitlines() if not line.startswith("find:"))
+    links = (line.split(" -> ", 1) for line in sections["links"].splitlines() if not line.startswith("find:"))
+    return Report(
+        seconds=float(sections["uptime"].split()[0]),
+        units=units,
+        table=sections["table"],
+        files={path: digest for digest, path in files},
+        links=dict(t.cast("t.Iterable[t.Tuple[str, str]]", links)),
+    )
