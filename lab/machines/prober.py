@@ -125,4 +125,7 @@ class Prober(Closing):
             segment = frame[14 + _HEADER[family] :]
             protocol = frame[14 + (9 if family == 4 else 6)] if len(segment) >= 20 else 0
             if frame[12:14] == number.to_bytes(2, "big") and protocol == packets.TCP and segment[13] & 0x12 == 0x12:
-                self._answers.append(Answer(family, int.from_bytes(segment[:2], "big"), self.seconds))
+                port = int.from_bytes(segment[:2], "big")
+                # Others have connections as well.
+                if port in self._ports:
+                    self._answers.append(Answer(family, port, self.seconds))

@@ -20,20 +20,21 @@ class Report:
     Attributes:
         seconds: Since the kernel began.
         units: Name to properties, as ``systemctl show`` has them.
-        table: What nft lists of our table, or says of there being none.
+        listing: What nft lists of our table, or says of there being none.
         files: Path to SHA-256, of everything below /etc that has our name.
         links: Path to target, likewise.
     """
 
     seconds: float
     units: t.Mapping[str, t.Mapping[str, str]]
-    table: str
+    listing: str
     files: t.Mapping[str, str]
     links: t.Mapping[str, str]
 
     @property
-    def has_table(self) -> bool:
-        return self.table.startswith("table inet palisade {")
+    def table(self) -> str:
+        """Our table as nft lists it, empty where there is none."""
+        return self.listing if self.listing.startswith("table inet palisade {") else ""
 
 
 def parse_reports(text: str) -> t.List[Report]:
@@ -54,7 +55,7 @@ def _parse(text: str) -> Report:
     return Report(
         seconds=float(sections["uptime"].split()[0]),
         units=units,
-        table=sections["table"],
+        listing=sections["table"],
         files={path: digest for digest, path in files},
         links=dict(t.cast("t.Iterable[t.Tuple[str, str]]", links)),
     )

@@ -22,6 +22,8 @@ OLD: t.Mapping[str, t.Any] = {
         },
     },
     "firewall_assigned": ["ssh", "web"],
+    # On a processor that is emulated, beside others, a minute is short.
+    "firewall_confirm_timeout": 300,
 }
 
 _OFFICE = {"direction": "ingress", "protocol": "udp", "destination_ports": [161], "sources": ["office"]}

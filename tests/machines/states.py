@@ -45,14 +45,10 @@ def faults(report: Report, allowed: t.Sequence[Report]) -> t.List[str]:
         allowed: States that it may be in. If it is one only, everything has to be as there.
     """
     found = []
-    tables = [one.table for one in allowed if one.has_table]
-    if len(tables) < len(allowed):
-        # There is none before the first run, nor after the last.
-        tables.append(report.table if not report.has_table else "")
-    if report.table not in tables:
-        found.append("the table is neither of %d:\n%s" % (len(allowed), report.table))
+    if report.table not in [one.table for one in allowed]:
+        found.append("the table is neither of %d:\n%s" % (len(allowed), report.listing))
     unit = report.units["palisade.service"]
-    if unit["Result"] != "success" or (unit["ActiveState"] == "active") != report.has_table:
+    if unit["Result"] != "success" or (unit["ActiveState"] == "active") != bool(report.table):
         found.append("palisade.service: %s" % unit)
     if report.units["palisade-safeguard.service"]["ExecMainStartTimestampMonotonic"] not in ("", "0"):
         found.append("the safeguard set was loaded")
