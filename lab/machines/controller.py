@@ -34,6 +34,7 @@ Host *
   UserKnownHostsFile %(folder)s/known_hosts
   StrictHostKeyChecking yes
   ConnectTimeout 10
+  ServerAliveInterval 10
 """
 
 

@@ -32,8 +32,8 @@ _PARAMETERS = (
 
 _WITHOUT_DEVICES = ("systemd.mask=systemd-udevd.service", "systemd.mask=systemd-udev-trigger.service")
 
-#: Longest that a machine takes until its network may come up; ten seconds are usual.
-_BOOT_SECONDS = 180.0
+#: Longest that a machine takes until its network may come up, and to go down; ten seconds are usual.
+_BOOT_SECONDS = 300.0
 _END_SECONDS = 30.0
 _LAST_LINES = 50
 
@@ -81,7 +81,9 @@ class Machine(Closing):
         parameters = _PARAMETERS if is_connected else _PARAMETERS + _WITHOUT_DEVICES
         write_ramdisk(disk.kernel, ramdisk)
         command = [
-            *(EMULATOR, "-nodefaults", "-no-user-config", "-display", "none"),
+            # A machine that is rebooted ends, to be switched on again: a processor that is emulated and reset in place
+            # may have lost the measure of time.
+            *(EMULATOR, "-nodefaults", "-no-user-config", "-display", "none", "-no-reboot"),
             *("-accel", "tcg", "-cpu", "qemu64", "-smp", "1", "-m", "512"),
             *("-kernel", str(disk.kernel.image), "-initrd", str(ramdisk), "-append", " ".join(parameters)),
             *("-chardev", "file,id=console,path=%s" % self._console, "-serial", "chardev:console"),
@@ -98,21 +100,31 @@ class Machine(Closing):
                 command, stdin=subprocess.DEVNULL, stdout=problems, stderr=problems, start_new_session=True
             )
 
-    def await_report(self, number: int = 1) -> Report:
-        """Waits for what the machine says of itself in its so many-th boot.
+    def await_report(self) -> Report:
+        """Waits for what the machine says of itself when its network may come up.
 
         Raises:
             MachineError: It never did.
         """
         deadline = time.monotonic() + _BOOT_SECONDS
         while True:
-            reports = parse_reports(_text(self._reports))
-            if len(reports) >= number:
-                return reports[number - 1]
+            for report in parse_reports(_text(self._reports)):
+                return report
             has_stopped = self._process.poll() is not None or "Kernel panic" in _text(self._console)
             if has_stopped or time.monotonic() > deadline:
                 raise MachineError("the machine did not come up; last seen:\n%s" % self.last_words())
             time.sleep(0.05)
+
+    def await_end(self) -> None:
+        """Waits until the machine has switched itself off, or ended to be rebooted.
+
+        Raises:
+            MachineError: It never did.
+        """
+        try:
+            self._process.wait(_BOOT_SECONDS)
+        except subprocess.TimeoutExpired:
+            raise MachineError("the machine did not go down; last seen:\n%s" % self.last_words()) from None
 
     def last_words(self) -> str:
         """What was last printed, by the emulator and by the machine."""

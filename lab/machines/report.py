@@ -38,7 +38,7 @@ class Report:
 
 
 def parse_reports(text: str) -> t.List[Report]:
-    """The reports that a machine has finished, one for each boot."""
+    """The reports that have been finished."""
     *finished, _unfinished = text.split("== end\n")
     return [_parse(one) for one in finished]
 
