@@ -13,6 +13,10 @@ from dataclasses import dataclass
 _SECTION = re.compile(r"^== (\w+)$", re.MULTILINE)
 
 
+class ReportError(RuntimeError):
+    """A machine could not find out how it is."""
+
+
 @dataclass(frozen=True)
 class Report:
     """What was in force, and what lay on the disk.
@@ -38,7 +42,11 @@ class Report:
 
 
 def parse_reports(text: str) -> t.List[Report]:
-    """The reports that have been finished."""
+    """The reports that have been finished.
+
+    Raises:
+        ReportError: One says that the machine could not tell.
+    """
     *finished, _unfinished = text.split("== end\n")
     return [_parse(one) for one in finished]
 
@@ -47,6 +55,8 @@ def _parse(text: str) -> Report:
     pieces = _SECTION.split(text)
     sections = dict(zip(pieces[1::2], (piece.strip("\n") for piece in pieces[2::2])))
     units = {}
+    if "Id=" not in sections["units"]:
+        raise ReportError("systemd did not tell of its units: %s" % sections["units"])
     for block in sections["units"].split("\n\n"):
         properties = dict(line.split("=", 1) for line in block.splitlines())
         units[properties["Id"]] = properties
