@@ -92,6 +92,14 @@ emulate: setup ## Run packets, floods and agreement on Linux 5.10, 6.1 and 6.12 
 	@scripts/fetch-kernels
 	@scripts/emulate $(ARGS)
 
+.PHONY: machines
+machines: setup ## Boot whole machines with Debian 11, 12 and 13: deploy, reboot, packets (ARGS='bookworm').
+	@scripts/machines boots $(ARGS)
+
+.PHONY: power-cuts
+power-cuts: setup ## Cut the power of whole machines 102 times, in and after deploys (ARGS='--cuts 5 bookworm').
+	@scripts/machines power-cuts $(ARGS)
+
 .PHONY: demo
 demo: setup ## Show the main job on a small fleet of network namespaces.
 	@scripts/demo $(ARGS)

@@ -150,6 +150,16 @@ class Files:
             _remove_abandoned(folder, _name(path))
         return True
 
+    def flush_folder(self, path: str) -> None:
+        """Makes durable what another program has changed in the folder that holds a path.
+
+        Raises:
+            FileError: The system refused.
+        """
+        with _told(path), self._open_folder(path) as folder:
+            if folder is not None:
+                os.fsync(folder)
+
     def remove_abandoned(self, path: str, beginning: str = "") -> None:
         """Removes what killed runs left in a folder, of files whose names begin so. The caller holds the lock.
 

@@ -182,6 +182,9 @@ def apply_persistence(files: Files, plan: PersistencePlan) -> None:
         files.remove(_UNREAD)
     if files.link(WANTS) is None:
         _systemctl(files, "enable", UNIT_NAME)
+        # Which flushes neither the link nor the folder that it may have made for it.
+        files.flush_folder(WANTS)
+        files.flush_folder(os.path.dirname(WANTS))
 
 
 def write_record(files: Files, text: str) -> None:
