@@ -283,6 +283,11 @@ confirmation:
       type: str
       returned: success
       sample: a new connection from the controller was accepted
+    waited:
+      description: Seconds from the timer's start to the confirmation.
+      type: float
+      returned: when the change was confirmed
+      sample: 1.4
 notes:
   description:
     - What could not be arranged in lookups, and how the comparison with the kernel was made, where it could not be made

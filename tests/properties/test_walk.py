@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import typing as t
 
 import pytest
@@ -15,7 +16,8 @@ from ansible_collections.palisade.nftables.plugins.module_utils._compile.compile
 from ansible_collections.palisade.nftables.plugins.module_utils._nft.read import LiveRuleset, read_ruleset
 from ansible_collections.palisade.nftables.plugins.module_utils._nft.text import render_load
 from ansible_collections.palisade.nftables.plugins.module_utils._policy.evaluate import evaluate
-from ansible_collections.palisade.nftables.plugins.module_utils._policy.model import Layout
+from ansible_collections.palisade.nftables.plugins.module_utils._policy.model import Direction, Layout, Route, State
+from ansible_collections.palisade.nftables.plugins.module_utils._policy.packet import Packet
 from ansible_collections.palisade.nftables.plugins.module_utils._policy.program import Program
 from lab.namespaces import Host, Lab
 from lab.reexec import ensure_privileges, in_user_namespace, why_unavailable
@@ -56,6 +58,16 @@ def _program(seed: int) -> Program:
     return program_of({**variables, "firewall_log_dropped": True})
 
 
+def _with_published(packets: t.Iterable[Packet]) -> t.Iterator[Packet]:
+    """Each packet, and what comes in also as one that goes on to somebody else."""
+    for packet in packets:
+        yield packet
+        if packet.direction is Direction.INGRESS:
+            yield dataclasses.replace(packet, route=Route.FORWARDED)
+            if packet.state not in (State.INVALID, State.UNTRACKED):
+                yield dataclasses.replace(packet, route=Route.PUBLISHED)
+
+
 @pytest.mark.parametrize("nft", nft_versions(), ids=lambda nft: str(nft.version))
 @pytest.mark.parametrize("layout", list(Layout), ids=lambda layout: str(layout.value))
 @pytest.mark.parametrize("seed", _SEEDS)
@@ -63,7 +75,7 @@ def test_the_walk_agrees_with_the_evaluator(host: Host, seed: int, layout: Layou
     program = _program(seed)
     ruleset = _listed(host, nft, render_load(compile_program(program, layout=layout)))
     assert [rule.unread for chain in ruleset.chains.values() for rule in chain.rules if rule.unread] == []
-    for packet in PacketGenerator(program, seed).packets(_PACKETS):
+    for packet in _with_published(PacketGenerator(program, seed).packets(_PACKETS)):
         decision = evaluate(program, packet)
         found = walk(ruleset, packet)
         counter = counter_of(decision, packet.direction)

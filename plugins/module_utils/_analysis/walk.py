@@ -21,7 +21,7 @@ from .._compile.table import Count, Field, Lookup, Match, NamedMap, SetReference
 from .._core.addresses import BITS
 from .._core.intervals import IntervalSet
 from .._nft.read import LiveChain, LiveRule, LiveRuleset
-from .._policy.model import Direction, State
+from .._policy.model import Direction, Route, State
 from .._policy.packet import Packet
 from .._policy.traffic import ICMP, ICMPV6
 
@@ -35,7 +35,20 @@ _HOOKS = {
 _FAMILY_WORDS = {4: "ipv4", 6: "ipv6"}
 _FAMILY_NUMBERS = {"ipv4": 2, "ipv6": 10}
 _ADDRESS_FIELDS = {4: (Field.SOURCE4, Field.DESTINATION4), 6: (Field.SOURCE6, Field.DESTINATION6)}
-_BITS = {field: BITS[family] for family, fields in _ADDRESS_FIELDS.items() for field in fields}
+_ORIGINAL_FIELDS = {4: Field.ORIGINAL_DESTINATION4, 6: Field.ORIGINAL_DESTINATION6}
+_BITS = {
+    field: BITS[family] for family in _ADDRESS_FIELDS for field in (*_ADDRESS_FIELDS[family], _ORIGINAL_FIELDS[family])
+}
+
+#: What nobody said of a packet that goes on to somebody else: where it leaves, and to what its destination was
+#: translated.
+_UNSAID: t.Mapping[Route, t.FrozenSet[Field]] = {
+    Route.LOCAL: frozenset(),
+    Route.FORWARDED: frozenset((Field.OUTPUT_INTERFACE,)),
+    Route.PUBLISHED: frozenset(
+        (Field.OUTPUT_INTERFACE, Field.DESTINATION4, Field.DESTINATION6, Field.DESTINATION_PORT)
+    ),
+}
 _ACTIONS = {
     VerdictKind.ACCEPT: "accept",
     VerdictKind.DROP: "drop",
@@ -91,7 +104,7 @@ def _origin_of(counter: str) -> str:
 
 def walk(ruleset: LiveRuleset, packet: Packet) -> Walk:
     """What the kernel does with the packet in our table."""
-    hook = _HOOKS[packet.direction][0]
+    hook = _HOOKS[packet.direction][0] if packet.route is Route.LOCAL else "forward"
     bases = sorted((chain for chain in ruleset.chains.values() if chain.hook == hook), key=lambda one: one.priority)
     found = Walk("accept")
     for base in bases:
@@ -127,7 +140,11 @@ def values_of(packet: Packet) -> t.Dict[Field, t.Any]:
         values[Field.TCP_RESET] = "rst" if packet.tcp_reset else ""
     if packet.state not in (State.INVALID, State.UNTRACKED):
         values[Field.FLOW_DIRECTION] = packet.flow_direction.value
-    return values
+        values[_ORIGINAL_FIELDS[packet.family]] = packet.destination
+        # What connection tracking has in the place of ports is always there.
+        values[Field.ORIGINAL_DESTINATION_PORT] = packet.destination_port or 0
+        values[Field.STATUS] = "dnat" if packet.route is Route.PUBLISHED else ""
+    return {field: value for field, value in values.items() if field not in _UNSAID[packet.route]}
 
 
 class _Unread(Exception):  # noqa: N818 - it ends a walk and is no error
@@ -138,6 +155,7 @@ class _Walker:
     def __init__(self, ruleset: LiveRuleset, packet: Packet) -> None:
         self._ruleset = ruleset
         self._values: _Values = values_of(packet)
+        self._unsaid = _UNSAID[packet.route]
         self._passed: t.List[Passed] = []
         self._counters: t.List[str] = []
 
@@ -193,6 +211,8 @@ class _Walker:
 
     def _holds(self, match: Match) -> bool:
         value = match.value
+        if match.field in self._unsaid:
+            raise _Unread("a rule asks for %s, which is not known of a packet that goes on" % match.field.value)
         if match.field not in self._values:
             return False
         actual = self._values[match.field]
@@ -205,6 +225,9 @@ class _Walker:
         return any(actual.startswith(word[:-1]) if word.endswith("*") else actual == word for word in value)
 
     def _look_up(self, lookup: Lookup) -> t.Optional[Verdict]:
+        for field in lookup.fields:
+            if field in self._unsaid:
+                raise _Unread("the map %s asks for %s, which is not known" % (lookup.map_name, field.value))
         if any(field not in self._values for field in lookup.fields):
             self._passed.pop()
             return None

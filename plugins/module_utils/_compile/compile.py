@@ -17,6 +17,7 @@ from .cost import ChainCost, measure_cost
 from .lower import lower
 from .lowered import LoweredProgram
 from .ordered import count_rules, layout_ordered
+from .published import add_forward
 from .table import Table
 
 
@@ -56,4 +57,5 @@ def compile_with_cost(program: Program, *, layout: Layout = Layout.AUTO, counter
 
 
 def _lay_out(lowered: LoweredProgram, layout: Layout) -> t.Tuple[Table, t.Tuple[str, ...]]:
-    return (layout_ordered(lowered), ()) if layout is Layout.ORDERED else layout_auto(lowered)
+    table, notes = (layout_ordered(lowered), ()) if layout is Layout.ORDERED else layout_auto(lowered)
+    return add_forward(table, lowered.published), notes

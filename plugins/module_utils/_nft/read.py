@@ -42,7 +42,14 @@ _META = {
     "nfproto": Field.FAMILY,
     "l4proto": Field.PROTOCOL,
 }
-_CT = {"state": Field.STATE, "direction": Field.FLOW_DIRECTION}
+_CT = {
+    ("state", ""): Field.STATE,
+    ("direction", ""): Field.FLOW_DIRECTION,
+    ("status", ""): Field.STATUS,
+    ("ip daddr", "original"): Field.ORIGINAL_DESTINATION4,
+    ("ip6 daddr", "original"): Field.ORIGINAL_DESTINATION6,
+    ("proto-dst", "original"): Field.ORIGINAL_DESTINATION_PORT,
+}
 _PAYLOAD = {
     ("ip", "saddr"): Field.SOURCE4,
     ("ip", "daddr"): Field.DESTINATION4,
@@ -59,8 +66,22 @@ _BOTH_PORTS = {"payload": {"base": "th", "offset": 0, "len": 32}}
 _PORT_BITS = 16
 
 _IMPLIED = {Field.ICMP_TYPE: 1, Field.ICMPV6_TYPE: 58, Field.TCP_RESET: 6}
-_WORDS = (Field.INPUT_INTERFACE, Field.OUTPUT_INTERFACE, Field.FAMILY, Field.STATE, Field.FLOW_DIRECTION)
-_ADDRESS_FAMILY = {Field.SOURCE4: 4, Field.DESTINATION4: 4, Field.SOURCE6: 6, Field.DESTINATION6: 6}
+_WORDS = (
+    Field.INPUT_INTERFACE,
+    Field.OUTPUT_INTERFACE,
+    Field.FAMILY,
+    Field.STATE,
+    Field.FLOW_DIRECTION,
+    Field.STATUS,
+)
+_ADDRESS_FAMILY = {
+    Field.SOURCE4: 4,
+    Field.DESTINATION4: 4,
+    Field.ORIGINAL_DESTINATION4: 4,
+    Field.SOURCE6: 6,
+    Field.DESTINATION6: 6,
+    Field.ORIGINAL_DESTINATION6: 6,
+}
 _NAMES: t.Mapping[Field, t.Mapping[str, int]] = {
     Field.PROTOCOL: PROTOCOLS,
     Field.ICMP_TYPE: ICMP_TYPES,
@@ -74,6 +95,7 @@ _UNIVERSE: t.Mapping[Field, IntervalSet] = {
     **{field: UNIVERSE[family] for field, family in _ADDRESS_FAMILY.items()},
     Field.SOURCE_PORT: IntervalSet(((0, 65535),)),
     Field.DESTINATION_PORT: IntervalSet(((0, 65535),)),
+    Field.ORIGINAL_DESTINATION_PORT: IntervalSet(((0, 65535),)),
     Field.PROTOCOL: _BYTES,
     Field.ICMP_TYPE: _BYTES,
     Field.ICMPV6_TYPE: _BYTES,
@@ -243,8 +265,8 @@ def _read_field(left: t.Mapping[str, t.Any]) -> t.Tuple[Field, t.Optional[int]]:
     ((kind, value),) = left.items()
     if kind == "meta" and value.get("key") in _META:
         return _META[value["key"]], None
-    if kind == "ct" and value.get("key") in _CT and "dir" not in value:
-        return _CT[value["key"]], None
+    if kind == "ct" and (value.get("key"), value.get("dir", "")) in _CT:
+        return _CT[value["key"], value.get("dir", "")], None
     if kind == "payload":
         protocol, name = value.get("protocol"), value.get("field")
         if (protocol, name) in _PAYLOAD:
@@ -277,6 +299,8 @@ def _read_match(match: t.Mapping[str, t.Any]) -> t.Iterator[Match]:
         yield Match(field, ("rst",))
         return
     value = _read_value(field, match["right"])
+    if field is Field.STATUS and value != ("dnat",):
+        raise UnreadError("the connection status %s" % (value,))
     yield Match(field, _all_but(field, value) if operator == "!=" else value)
 
 

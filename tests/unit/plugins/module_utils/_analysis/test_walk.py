@@ -132,6 +132,19 @@ def test_every_base_chain_has_to_accept(host: Host) -> None:
     assert (found.verdict, found.origin) == ("drop", "second")
 
 
+def test_packets_that_go_on_meet_the_hook_forward(host: Host) -> None:
+    forward = (
+        "chain forward { type filter hook forward priority 0; policy accept; "
+        'ct status dnat meta l4proto tcp ct original proto-dst 80 drop comment "web"; ip daddr 192.0.2.9 drop; }'
+    )
+    found = walked(host, "drop", "published tcp to port 80", beside=forward)
+    assert (found.verdict, found.origin) == ("drop", "web")
+    assert walked(host, "drop", "forwarded tcp to port 80", beside=forward).verdict == "accept"
+    # What the destination was translated to is not known.
+    unknown = walked(host, "drop", "published tcp to port 81", beside=forward)
+    assert (unknown.verdict, "asks for ip daddr" in unknown.reason) == ("unknown", True)
+
+
 def test_the_policy_of_a_base_chain(host: Host) -> None:
     assert walked(host, "tcp dport 22 accept", "tcp to port 23", policy="drop").verdict == "drop"
     assert walked(host, "tcp dport 22 accept", "tcp to port 22", policy="drop").verdict == "accept"
