@@ -55,9 +55,7 @@ _ADDRESS_FIELDS = {
 
 _ORIGINAL_FIELDS = {4: Field.ORIGINAL_DESTINATION4, 6: Field.ORIGINAL_DESTINATION6}
 _ADDRESS_BITS = {
-    field: BITS[family]
-    for family in _ADDRESS_FIELDS
-    for field in (*_ADDRESS_FIELDS[family], _ORIGINAL_FIELDS[family])
+    field: BITS[family] for family in _ADDRESS_FIELDS for field in (*_ADDRESS_FIELDS[family], _ORIGINAL_FIELDS[family])
 }
 
 #: What the packet of a published port holds, whatever it was before: the container's address and port.
