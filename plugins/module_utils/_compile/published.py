@@ -30,6 +30,7 @@ from .table import (
     MapElement,
     Match,
     NamedMap,
+    NamedSet,
     SetReference,
     SetType,
     Statement,
@@ -58,13 +59,17 @@ _TRANSLATED = (Match(Field.FLOW_DIRECTION, ("original",)), Match(Field.STATUS, (
 _HEADING = "As ingress, on the address and port from before another table translated them"
 
 
-def add_forward(table: Table, published: Published) -> Table:
-    """The table with the base chain ``forward``, which is empty where nothing is to be filtered there."""
+def add_forward(table: Table, published: Published, source: t.Optional[Table] = None) -> Table:
+    """The table with the base chain ``forward``, which is empty where nothing is to be filtered there.
+
+    Args:
+        source: The same policies in another layout, whose chains are taken in the place of the table's own.
+    """
     chains = {chain.name: chain for chain in table.chains}
     before, behind = _around(table.chains)
     if published is Published.LEAVE or _INGRESS not in chains:
         return dataclasses.replace(table, chains=(*before, TableChain(FORWARD, hook=FORWARD), *behind))
-    copies = _Copies(table)
+    copies = _Copies(table if source is None else source)
     entered = copies.chain(_INGRESS)
     forward = TableChain(FORWARD, tuple(_guarded(rule, entered) for rule in chains[_INPUT].rules), hook=FORWARD)
     regular: t.List[TableChain] = []
@@ -77,9 +82,10 @@ def add_forward(table: Table, published: Published) -> Table:
     regular.extend(chain for chain in made if not chain.constant)
     constant = [chain for chain in (*before, *made) if chain.constant]
     bases = [chain for chain in before if chain.hook]
+    sets = {**{named.name: named for named in table.sets}, **copies.used_sets()}
     return dataclasses.replace(
         table,
-        sets=tuple(copies.sets[name] for name in sorted(copies.sets)),
+        sets=tuple(sets[name] for name in sorted(sets)),
         chains=(*regular, *sorted(constant, key=_name_of), *bases, forward, *behind),
         maps=tuple(sorted((*table.maps, *copies.maps.values()), key=_name_of)),
     )
@@ -120,6 +126,11 @@ class _Copies:
         self.chains: t.Dict[str, TableChain] = {}
         self.maps: t.Dict[str, NamedMap] = {}
         self.sets = {named.name: named for named in table.sets}
+
+    def used_sets(self) -> t.Dict[str, NamedSet]:
+        """The sets that the copies ask."""
+        values = (match.value for chain in self.chains.values() for rule in chain.rules for match in rule.matches)
+        return {value.name: self.sets[value.name] for value in values if isinstance(value, SetReference)}
 
     def chain(self, name: str) -> str:
         """The name of the chain to go to in the place of this one; its own where the destination is not asked for."""

@@ -241,7 +241,7 @@ def test_a_changed_rule_takes_few_new_names() -> None:
 def test_what_could_not_be_arranged_is_said_and_stays_as_written(monkeypatch: pytest.MonkeyPatch) -> None:
     program = _assigned(*_addresses(100), firewall_default_policies=[])
     assert compile_with_cost(program).notes == ()
-    monkeypatch.setattr(auto, "_BUDGET", 1)
+    monkeypatch.setattr(auto, "_BUDGET_WITH_PUBLISHED", 1)
     monkeypatch.setattr(auto, "_BUDGET_BASE", 0)
     compiled = compile_with_cost(program)
     (note,) = compiled.notes

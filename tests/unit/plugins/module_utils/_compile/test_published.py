@@ -9,20 +9,28 @@ import typing as t
 
 import pytest
 
-from ansible_collections.palisade.nftables.plugins.module_utils._compile.compile import compile_program
+from ansible_collections.palisade.nftables.plugins.module_utils._compile import compile as compile_module
+from ansible_collections.palisade.nftables.plugins.module_utils._compile.compile import (
+    compile_program,
+    compile_with_cost,
+)
+from ansible_collections.palisade.nftables.plugins.module_utils._compile.published import add_forward
 from ansible_collections.palisade.nftables.plugins.module_utils._compile.reach import reaching_protocols
 from ansible_collections.palisade.nftables.plugins.module_utils._compile.table import (
     Count,
     Field,
     Lookup,
+    MapElement,
     Match,
+    NamedMap,
     Table,
     TableChain,
+    TableRule,
     Verdict,
     VerdictKind,
 )
 from ansible_collections.palisade.nftables.plugins.module_utils._core.intervals import IntervalSet
-from ansible_collections.palisade.nftables.plugins.module_utils._policy.model import Layout
+from ansible_collections.palisade.nftables.plugins.module_utils._policy.model import Layout, Published
 from tests.packets.wording import program_of
 from tests.properties.generate import PolicyGenerator
 from tests.properties.table_checks import assert_constant, check_table
@@ -162,17 +170,53 @@ def test_only_protocols_that_come_there_are_asked_for() -> None:
 
 
 def test_the_original_port_is_the_last_part_of_a_key_that_holds_the_source_port() -> None:
-    # A key in which other parts follow the port is found for this policy by the layout itself.
-    variables = {**PolicyGenerator(7).variables(400), "firewall_default_ingress": "drop"}
-    table = compile_program(program_of(variables))
-    check_table(table)
-    lookups = [
-        statement.fields
-        for name in _reached(table, "published")
-        for rule in _chain(table, name).rules
-        for statement in rule.statements
-        if isinstance(statement, Lookup) and Field.SOURCE_PORT in statement.fields
+    fields = (Field.DESTINATION_PORT, Field.SOURCE_PORT)
+    accept = Verdict(VerdictKind.ACCEPT)
+    ports = NamedMap("ingress_ports_0", fields, (MapElement(((80, 80), (1024, 65535)), accept, "a[0]"),))
+    tcp = Match(Field.PROTOCOL, IntervalSet.single(6))
+    table = Table(
+        counters=(),
+        sets=(),
+        chains=(
+            TableChain("ingress", (TableRule((tcp,), (Lookup(fields, ports.name),)),)),
+            TableChain("input", (TableRule((), (Verdict(VerdictKind.GOTO, "ingress"),)),), hook="input"),
+            TableChain("output", hook="output"),
+        ),
+        maps=(ports,),
+    )
+    made = add_forward(table, Published.FILTER)
+    (copy,) = (named for named in made.maps if named != ports)
+    assert copy.fields == (Field.SOURCE_PORT, Field.DESTINATION_PORT)
+    assert copy.elements == (MapElement(((1024, 65535), (80, 80)), accept, "a[0]"),)
+    (rule,) = _chain(made, "published").rules
+    assert rule.statements == (Lookup((Field.SOURCE_PORT, Field.ORIGINAL_DESTINATION_PORT), copy.name),)
+    assert _chain(made, "ingress") == _chain(table, "ingress")
+
+
+def test_a_table_that_would_be_too_large_has_published_ports_one_after_another(monkeypatch: pytest.MonkeyPatch) -> None:
+    rules = [
+        {"protocol": "tcp", "sources": ["198.18.%d.%d" % divmod(one, 250)], "destination_ports": [1000 + one % 7]}
+        for one in range(600)
     ]
-    with_port = [fields for fields in lookups if Field.ORIGINAL_DESTINATION_PORT in fields]
-    assert with_port
-    assert {fields[-1] for fields in with_port} == {Field.ORIGINAL_DESTINATION_PORT}
+    variables = {
+        "firewall_policies": {"a": {"rules": [{"direction": "ingress", "action": "accept", **one} for one in rules]}},
+        "firewall_assigned": ["a"],
+    }
+    whole = compile_with_cost(program_of(variables))
+    assert whole.notes == ()
+    assert len(_chain(whole.table, "published").rules) < 60
+    monkeypatch.setattr(compile_module, "_MOST_FOR_BOX", 1)
+    monkeypatch.setattr(compile_module, "_MOST_BESIDES", 0)
+    limited = compile_with_cost(program_of(variables))
+    assert limited.notes == ("published ports: the limit of rules and elements is reached",)
+    check_table(limited.table)
+    counted = [
+        statement.counter
+        for rule in _chain(limited.table, "published").rules
+        for statement in rule.statements
+        if isinstance(statement, Count)
+    ]
+    assert [name for name in counted if name.startswith("policy/a/")] == ["policy/a/%d" % one for one in range(600)]
+    # The packets for the host itself are decided as before.
+    names = {chain.name for chain in whole.table.chains if chain.name.startswith("ingress")}
+    assert names <= {chain.name for chain in limited.table.chains}
