@@ -10,15 +10,24 @@ import dataclasses
 import typing as t
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from ansible_collections.palisade.nftables.plugins.module_utils._analysis.explain import explain
 from ansible_collections.palisade.nftables.plugins.module_utils._analysis.near_misses import Condition
-from ansible_collections.palisade.nftables.plugins.module_utils._analysis.packet_fields import GivenPacket
+from ansible_collections.palisade.nftables.plugins.module_utils._analysis.packet_fields import (
+    ALIASES,
+    FIELDS,
+    GivenPacket,
+    read_packet,
+)
+from ansible_collections.palisade.nftables.plugins.module_utils._core.errors import Path, Problems
 from ansible_collections.palisade.nftables.plugins.module_utils._policy.evaluate import evaluate, matches
 from ansible_collections.palisade.nftables.plugins.module_utils._policy.model import Rule, Stage
 from tests.packets.wording import program_of
 
 from .generate import PacketGenerator, PolicyGenerator
+from .strategies import NASTY, deterministic
 
 _SEEDS = range(12)
 _RULES = 60
@@ -77,3 +86,33 @@ def test_near_misses_are_what_one_condition_keeps_from_matching(seed: int) -> No
         assert order == sorted(order, key=[id(rule) for rule, _condition in wanted].index)
         found += len(wanted)
     assert found > _PACKETS
+
+
+_WORDS = ("tcp", "icmp", "ping", "from", "to", "port", "on", "type", "state", "ttl", "reply", "published", "22", "::1")
+_VALUES = st.one_of(
+    st.none(),
+    st.booleans(),
+    st.integers(),
+    st.floats(),
+    st.sampled_from((*NASTY, *_WORDS, "203.0.113.7", "any", "egress")),
+    st.lists(st.integers(), max_size=2),
+    st.dictionaries(st.text(max_size=3), st.none(), max_size=2),
+)
+_PACKETS_OF_ANYTHING = st.one_of(
+    _VALUES,
+    st.lists(st.sampled_from((*NASTY, *_WORDS)), max_size=8).map(" ".join),
+    st.dictionaries(st.one_of(st.sampled_from((*FIELDS, *ALIASES)), st.integers()), _VALUES, max_size=6),
+)
+
+
+@deterministic
+@given(_PACKETS_OF_ANYTHING)
+def test_anything_is_a_packet_or_has_a_problem(value: object) -> None:
+    problems = Problems()
+    packet = read_packet(value, Path("packet"), problems)
+    assert (packet is None) == bool(problems.errors)
+    if packet is not None:
+        explain(_ANY, packet)
+
+
+_ANY = program_of(PolicyGenerator(7).variables(10))

@@ -20,6 +20,8 @@ from lab.reexec import ensure_privileges, why_unavailable
 if t.TYPE_CHECKING:
     import collections.abc
 
+pytestmark = pytest.mark.kernel
+
 _TABLE = """
 table inet palisade {
     counter own { }
