@@ -100,6 +100,13 @@ class Nft:
         except NftRefusedError:
             return ""
 
+    def list_rules_json(self) -> str:
+        """Our table as JSON, protocols as numbers; empty where it is gone, or this nft knows no JSON."""
+        try:
+            return self._run(("-j", "-p", "list", "table", "inet", TABLE_NAME))
+        except NftRefusedError:
+            return ""
+
     def _list(self, *arguments: str) -> t.Optional[str]:
         try:
             return self._run(arguments)
