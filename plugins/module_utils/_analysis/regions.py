@@ -72,8 +72,8 @@ _PREFERRED: t.Mapping[int, t.Sequence[int]] = {
     SOURCE: (0xCB007107, 0xC6336407, 0xC0000207, _IPV6_OFFSET + (0x20010DB8 << 96) + 7),
     DESTINATION: (0xC6336401, 0xC0000201, 0xCB007101, _IPV6_OFFSET + (0x20010DB8 << 96) + 1),
     PROTOCOL: (6, 17),
-    SOURCE_PORT: (40000, 50000),
-    DESTINATION_PORT: (443, 22, 80, 53, 8080),
+    SOURCE_PORT: (40000, 50000, 1024, 1),
+    DESTINATION_PORT: (443, 22, 80, 53, 8080, 1024, 1),
     ICMP_TYPE: (8, 128),
     HOP_LIMIT: (64,),
 }
@@ -117,6 +117,19 @@ def _members(chosen: t.Optional[t.Iterable[object]], known: t.Sequence[object], 
     return IntervalSet((known.index(one), known.index(one)) for one in chosen).intervals
 
 
+def with_state(region: Region, state: State, flow: FlowDirection) -> Region:
+    """The packets of the region, but in this state and on this way of their connection."""
+    changed = list(region)
+    changed[STATE] = ((STATES.index(state),) * 2,)
+    changed[FLOW_DIRECTION] = ((FLOW_DIRECTIONS.index(flow),) * 2,)
+    return tuple(changed)
+
+
+def opening(region: Region) -> Region:
+    """The packets of the region that open a connection."""
+    return with_state(region, State.NEW, FlowDirection.ORIGINAL)
+
+
 def family_of(region: Region) -> int:
     """The family of a region's packets."""
     return 6 if region[SOURCE][0][0] >= _IPV6_OFFSET else 4
@@ -140,7 +153,10 @@ def is_within(one: Region, other: Region) -> bool:
 
 def witness(region: Region, direction: Direction, interface: str = "eth0") -> Packet:
     """A packet of the region, as ordinary as the region allows."""
-    values = [_value(dimension, intervals) for dimension, intervals in enumerate(region)]
+    preferred = dict(_PREFERRED)
+    if direction is Direction.EGRESS:
+        preferred[SOURCE], preferred[DESTINATION] = preferred[DESTINATION], preferred[SOURCE]
+    values = [_choose(preferred.get(dimension, ()), intervals) for dimension, intervals in enumerate(region)]
     family = family_of(region)
     offset = _OFFSET[family]
     protocol = _protocol(region[PROTOCOL], family)
@@ -172,10 +188,6 @@ def _protocol(intervals: Intervals, family: int) -> int:
 
 def _icmp_type(intervals: Intervals, family: int) -> int:
     return _choose((8,) if family == 4 else (128,), intervals)
-
-
-def _value(dimension: int, intervals: Intervals) -> int:
-    return _choose(_PREFERRED.get(dimension, ()), intervals)
 
 
 def _choose(preferred: t.Iterable[int], intervals: Intervals) -> int:
