@@ -20,15 +20,14 @@ A question that takes more steps than it may raises :class:`Undecided`; a step i
 
 from __future__ import annotations
 
-import bisect
 import typing as t
 
 from .._compile._auto.overlap import Bits, count_bits
-from .._core.intervals import Interval
+from .pieces import Pieces, Run
 from .regions import DIMENSIONS, SPACE, Intervals, Region
 
 #: Pieces that one question looks at before it is given up.
-DEFAULT_BUDGET = 60_000
+DEFAULT_BUDGET = 200_000
 
 #: Pieces of a dimension that the quick look considers, and how often it looks.
 _GLANCES = (6, 24)
@@ -53,7 +52,7 @@ class FirstMatches:
         self.none = len(regions)
         self.no_box: Bits = 1 << self.none
         self._dimensions = [
-            _Dimension([[region[dimension] for region in one] for one in regions], SPACE[dimension])
+            Pieces([[region[dimension] for region in one] for one in regions], SPACE[dimension])
             for dimension in DIMENSIONS
         ]
 
@@ -106,87 +105,7 @@ class FirstMatches:
     def _narrow(self, found: t.Tuple[t.List[Intervals], int]) -> Region:
         """The packets of the deciding box in what is left."""
         region, position = found
-        return tuple(dimension.within(intervals, position) for dimension, intervals in zip(self._dimensions, region))
-
-
-class _Dimension:
-    """The pieces of one dimension, and the positions that hold each."""
-
-    def __init__(self, sets: t.Sequence[t.Sequence[Intervals]], space: Interval) -> None:
-        whole = (space,)
-        everywhere: Bits = 1 << len(sets)
-        changes: t.Dict[int, Bits] = {space[0]: 0}
-        for position, one in enumerate(sets):
-            bit = 1 << position
-            if one and all(intervals == whole for intervals in one):
-                everywhere |= bit
-                continue
-            for intervals in set(one):
-                for low, high in intervals:
-                    changes[low] = changes.get(low, 0) ^ bit
-                    if high < space[1]:
-                        changes[high + 1] = changes.get(high + 1, 0) ^ bit
-        self.starts = sorted(changes)
-        self.holders: t.List[Bits] = []
-        current = everywhere
-        for start in self.starts:
-            current ^= changes[start]
-            self.holders.append(current)
-        self._last = space[1]
-        self._overlapping: t.Dict[Intervals, Bits] = {}
-        self._holding: t.Dict[Intervals, Bits] = {}
-
-    def pieces(self, intervals: Intervals) -> t.Iterator[int]:
-        """The pieces that lie in the intervals, in part at least, ascending."""
-        for low, high in intervals:
-            yield from range(bisect.bisect_right(self.starts, low) - 1, bisect.bisect_right(self.starts, high))
-
-    def piece(self, index: int) -> Interval:
-        end = self.starts[index + 1] - 1 if index + 1 < len(self.starts) else self._last
-        return self.starts[index], end
-
-    def overlapping(self, intervals: Intervals) -> Bits:
-        found = self._overlapping.get(intervals)
-        if found is None:
-            found = 0
-            for index in self.pieces(intervals):
-                found |= self.holders[index]
-            self._overlapping[intervals] = found
-        return found
-
-    def holding(self, intervals: Intervals) -> Bits:
-        found = self._holding.get(intervals)
-        if found is None:
-            found = -1
-            for index in self.pieces(intervals):
-                found &= self.holders[index]
-            self._holding[intervals] = found
-        return found
-
-    def within(self, intervals: Intervals, position: int) -> Intervals:
-        """The values of the intervals that a position holds."""
-        bit = 1 << position
-        if self.holding(intervals) & bit:
-            return intervals
-        return self.clip(intervals, [index for index in self.pieces(intervals) if self.holders[index] & bit])
-
-    def clip(self, intervals: Intervals, pieces: t.Sequence[int]) -> Intervals:
-        """The values of the intervals in some of their pieces, which ascend."""
-        found: t.List[Interval] = []
-        at = 0
-        for index in pieces:
-            low, high = self.piece(index)
-            while intervals[at][1] < low:
-                at += 1
-            for first, last in intervals[at:]:
-                if first > high:
-                    break
-                part = max(first, low), min(last, high)
-                if found and found[-1][1] + 1 == part[0]:
-                    found[-1] = (found[-1][0], part[1])
-                else:
-                    found.append(part)
-        return tuple(found)
+        return tuple(dimension.held(intervals, position) for dimension, intervals in zip(self._dimensions, region))
 
 
 #: What is left of a region, and the position that decides there.
@@ -196,26 +115,24 @@ _Found = t.Tuple[t.List[Intervals], int]
 class _Question:
     """One question about one region. Dimensions that tell no boxes apart are left out."""
 
-    def __init__(
-        self, dimensions: t.Sequence[_Dimension], region: Region, live: Bits, wanted: Bits, budget: int
-    ) -> None:
+    def __init__(self, dimensions: t.Sequence[Pieces], region: Region, live: Bits, wanted: Bits, budget: int) -> None:
         self._dimensions = dimensions
         self._region = region
         self._wanted = wanted
         self._left = budget
         holding = [dimension.holding(intervals) for dimension, intervals in zip(dimensions, region)]
         telling = [at for at in DIMENSIONS if live & ~holding[at]]
-        ranges = {at: sorted(set(dimensions[at].pieces(region[at]))) for at in telling}
-        self._order = sorted(telling, key=lambda at: len(ranges[at]))
-        self._ranges = [ranges[at] for at in self._order]
+        runs = {at: dimensions[at].within(region[at]) for at in telling}
+        self._order = sorted(telling, key=lambda at: sum(len(run) for run in runs[at]))
+        self._runs = [runs[at] for at in self._order]
         #: By depth: what holds the region in all dimensions from there on.
         self._full: t.List[Bits] = [-1]
         for at in reversed(self._order):
             self._full.append(self._full[-1] & holding[at])
         self._full.reverse()
         self._live = live
-        self._groups: t.List[t.Optional[t.Dict[Bits, t.List[int]]]] = [None] * len(self._order)
-        self._chosen: t.List[t.Sequence[int]] = []
+        self._groups: t.List[t.Optional[t.Dict[Bits, t.List[Run]]]] = [None] * len(self._order)
+        self._chosen: t.List[t.Sequence[Run]] = []
         self._nothing: t.Set[t.Tuple[int, Bits]] = set()
 
     def _spend(self, steps: int) -> None:
@@ -241,12 +158,12 @@ class _Question:
         for depth in range(len(self._order) + 1):
             live, decided = self._cut(depth, live)
             if decided is not None:
-                return None if decided < 0 else self._found([[index] for index in chosen], decided)
+                return None if decided < 0 else self._found([[range(index, index + 1)] for index in chosen], decided)
             holders = self._dimensions[self._order[depth]].holders
-            pieces = self._ranges[depth]
-            stride = max(1, len(pieces) // most)
-            best, fewest = pieces[0], -1
-            for index in pieces[::stride][:most]:
+            runs = self._runs[depth]
+            stride = max(1, sum(len(run) for run in runs) // most)
+            best, fewest = -1, -1
+            for index in (index for run in runs for index in run[::stride]):
                 held = live & holders[index]
                 if held & self._wanted:
                     blocking = count_bits(held & ~self._wanted)
@@ -258,24 +175,18 @@ class _Question:
             live &= holders[best]
         return None
 
-    def _pieces(self, depth: int, live: Bits) -> t.Dict[Bits, t.List[int]]:
+    def _pieces(self, depth: int, live: Bits) -> t.Dict[Bits, t.List[Run]]:
         """Pieces of a dimension by what holds them."""
         groups = self._groups[depth]
         if groups is None:
-            groups = {}
-            holders = self._dimensions[self._order[depth]].holders
-            self._spend(len(self._ranges[depth]) // 8)
-            for index in self._ranges[depth]:
-                groups.setdefault(self._live & holders[index], []).append(index)
+            groups, looked = self._dimensions[self._order[depth]].by_holders(self._runs[depth], self._live)
+            self._spend(looked)
             self._groups[depth] = groups
         self._spend(len(groups))
-        found: t.Dict[Bits, t.List[int]] = {}
-        for held, pieces in groups.items():
+        found: t.Dict[Bits, t.List[Run]] = {}
+        for held, runs in groups.items():
             left = live & held
-            if left in found:
-                found[left] = found[left] + pieces
-            else:
-                found[left] = pieces
+            found[left] = found[left] + runs if left in found else runs
         return found
 
     def descend(self, depth: int, live: Bits) -> t.Optional[_Found]:
@@ -321,13 +232,13 @@ class _Question:
             yield tuple(self._found(self._chosen, 0)[0])
             return
         pieces = self._pieces(depth, live)
-        for held, indexes in sorted(pieces.items(), key=lambda one: one[1][0]):
-            self._chosen.append(sorted(indexes))
+        for held, runs in sorted(pieces.items(), key=lambda one: min(run.start for run in one[1])):
+            self._chosen.append(runs)
             yield from self.each(depth + 1, held)
             self._chosen.pop()
 
-    def _found(self, chosen: t.Sequence[t.Sequence[int]], position: int) -> _Found:
+    def _found(self, chosen: t.Sequence[t.Sequence[Run]], position: int) -> _Found:
         left = list(self._region)
-        for at, pieces in zip(self._order, chosen):
-            left[at] = self._dimensions[at].clip(left[at], sorted(pieces))
+        for at, runs in zip(self._order, chosen):
+            left[at] = self._dimensions[at].clip(left[at], sorted(runs, key=lambda run: run.start))
         return left, position
