@@ -108,6 +108,15 @@ class Groups:
                 _write(files[1] if found.templated else files[0], found)
         return found
 
+    def own_addresses(self, host: str) -> t.Dict[int, int]:
+        """The first single address of a host in each family; what is wrong with its variables is left out."""
+        found: t.Dict[int, int] = {}
+        for text in _Member(host, self._hostvars, self._templar, Problems()).addresses():
+            one = parse_range(text)
+            if one is not None and one.low == one.high:
+                found.setdefault(one.family, one.low)
+        return found
+
     def _file(self, name: str, batch: str = "") -> str:
         digest = hashlib.sha256(json.dumps([self._task, name, batch]).encode()).hexdigest()
         return os.path.join(self._folder, "palisade-group-%s" % digest[:32])

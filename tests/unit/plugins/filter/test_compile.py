@@ -14,7 +14,9 @@ import yaml
 from ansible.errors import AnsibleError
 from ansible.template import Templar, trust_as_template
 
+from ansible_collections.palisade.nftables.plugins.doc_fragments._keywords import ModuleDocFragment
 from ansible_collections.palisade.nftables.plugins.filter import compile as compile_filter
+from ansible_collections.palisade.nftables.plugins.plugin_utils._keywords import KEYWORDS
 
 RULE = "{'direction': 'ingress', 'protocol': 'tcp', 'destination_ports': %s, 'sources': ['office'], 'action': 'accept'}"
 POLICIES = "{'web': {'rules': [%s]}, 'other': {'rules': 5}}" % RULE
@@ -151,7 +153,8 @@ def test_what_a_description_says_stays_inert(text: str) -> None:
 
 def test_the_documentation_names_every_keyword() -> None:
     options = yaml.safe_load(compile_filter.DOCUMENTATION)["options"]
-    assert set(options) == {"_input", *compile_filter._KEYWORDS}
+    shared = yaml.safe_load(ModuleDocFragment.DOCUMENTATION)["options"]
+    assert {*options, *shared} == {"_input", *KEYWORDS}
 
 
 def test_the_filter_has_the_name_of_its_file() -> None:

@@ -1,0 +1,81 @@
+# Copyright (c) 2026, Palisade contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# Note that this module util is PRIVATE to the collection and can change without notice.
+
+"""An explanation as text for a terminal."""
+
+from __future__ import annotations
+
+import typing as t
+
+from .._policy.model import Origin, Stage
+from .explain import Explanation
+from .near_misses import NearMiss
+from .wording import describe_packet, describe_rule
+
+#: Near misses past this number are counted, not listed; the data has all of them.
+_LISTED = 10
+
+#: What a person calls each stage.
+STAGE_WORDS: t.Mapping[Stage, str] = {
+    Stage.INTERFACE: "interface",
+    Stage.UNRESTRICTED: "unrestricted direction",
+    Stage.STATE: "state of the connection",
+    Stage.FIXED: "fixed rule of the profile",
+    Stage.SAFEGUARD: "safeguard",
+    Stage.DEFAULT_POLICY: "default policy",
+    Stage.ASSIGNED: "assigned policy",
+    Stage.DEFAULT_ACTION: "default action",
+}
+
+
+def render_explanation(explanation: Explanation) -> str:
+    """Lines without a line break at the end; the first is the answer."""
+    return "\n".join(_lines(explanation))
+
+
+def _lines(explanation: Explanation) -> t.Iterator[str]:
+    decision = explanation.decision
+    yield "%s: %s" % (decision.action.value, describe_packet(explanation.given.packet, explanation.given.assumed))
+    yield "  because: %s" % _reason(explanation)
+    if decision.rule is not None:
+        yield "    %s" % describe_rule(decision.rule)
+        if decision.rule.description:
+            yield "    # %s" % " ".join(decision.rule.description.split())
+    if explanation.depends_on:
+        fields = ", ".join(name.replace("_", " ") for name in explanation.depends_on)
+        yield "  not said, and the answer depends on it: %s" % fields
+    misses = _by_interest(explanation)
+    if misses:
+        yield "  earlier rules that it failed in one condition only:"
+    for miss in misses[:_LISTED]:
+        yield "    %s: %s" % (_place(miss.rule.origin, STAGE_WORDS[miss.stage]), describe_rule(miss.rule))
+        yield "      %s: it has %s, the rule wants %s" % (miss.condition.value, miss.has, miss.wants)
+    if len(misses) > _LISTED:
+        yield "    and %d more" % (len(misses) - _LISTED)
+
+
+def _reason(explanation: Explanation) -> str:
+    decision = explanation.decision
+    direction = explanation.given.packet.direction.value
+    if decision.stage is Stage.INTERFACE:
+        return "the policies do not filter the interface %s" % decision.origin.name
+    if decision.stage is Stage.UNRESTRICTED:
+        return "nothing restricts the direction %s" % direction
+    if decision.stage is Stage.DEFAULT_ACTION:
+        return "no rule matches, and the default action of %s is %s" % (direction, decision.action.value)
+    reason = _place(decision.origin, STAGE_WORDS[decision.stage])
+    return "%s, assigned at %s" % (reason, explanation.assigned_at) if explanation.assigned_at else reason
+
+
+def _place(origin: Origin, stage: str) -> str:
+    """``ssh[0] of firewall_policies``, or what a rule of our own is."""
+    return "%s of %s" % (origin, origin.variable) if origin.variable else "%s (%s)" % (origin, stage)
+
+
+def _by_interest(explanation: Explanation) -> t.List[NearMiss]:
+    """Those that would have changed the verdict first; each part in the order of evaluation."""
+    action = explanation.decision.action
+    return sorted(explanation.near_misses, key=lambda miss: miss.rule.action is action)
