@@ -30,6 +30,9 @@ from .truth import Truth
 _WITHOUT_EFFECT = ("shadowed", "duplicate", "redundant")
 _PACKETS = 1500
 
+#: Those of the sets of about 10,000 rules that take longest, or leave most undecided.
+_LONGEST = ("acl2_10k", "fw3_10k", "ipc2_10k")
+
 
 def _variables(seed: int) -> t.Dict[str, t.Any]:
     """A random policy with copies and halves of its own rules, so that there is something to find."""
@@ -216,6 +219,6 @@ def test_a_set_of_a_thousand_rules_takes_five_seconds(name: str) -> None:
 
 @pytest.mark.slow
 @pytest.mark.usefixtures("_sets")
-@pytest.mark.parametrize("name", classbench.names("10k"))
+@pytest.mark.parametrize("name", _LONGEST)
 def test_a_set_of_ten_thousand_rules_takes_a_minute(name: str) -> None:
     print(_check_large(name, 0.5, 60, 300))

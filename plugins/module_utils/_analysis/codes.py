@@ -65,7 +65,7 @@ CODES: t.Mapping[str, Code] = {
             _SSH,
             _in("drop", protocol="tcp", destination_ports="1-1023"),
             _in("drop", protocol="tcp", destination_ports="1024-65535"),
-            _in(service="https"),
+            _in(protocol="tcp", destination_ports="1000-2000"),
         ),
     ),
     "duplicate": Code(

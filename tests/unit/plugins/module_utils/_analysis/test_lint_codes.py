@@ -5,6 +5,9 @@
 
 from __future__ import annotations
 
+import pathlib
+import subprocess
+import sys
 import typing as t
 
 import pytest
@@ -16,6 +19,8 @@ from ansible_collections.palisade.nftables.plugins.module_utils._core.errors imp
 from ansible_collections.palisade.nftables.plugins.module_utils._policy.hostfacts import hostfacts_from_plain
 from ansible_collections.palisade.nftables.plugins.module_utils._policy.parse import parse_firewall
 from tests.packets.wording import assigned, rule, tcp_in
+
+CHECKOUT = pathlib.Path(__file__).resolve().parents[5]
 
 SSH = tcp_in(22, sources=["198.51.100.0/24"])
 BUSY = {"firewall_default_egress": "accept"}
@@ -245,3 +250,15 @@ def test_providers_are_asked_by_name_alone() -> None:
 
 def test_nothing_restricted_is_nothing_to_say() -> None:
     assert findings_of({}) == []
+
+
+def test_the_page_of_codes_is_current() -> None:
+    command = [sys.executable, "-B", str(CHECKOUT / "scripts" / "render_lint.py"), "--check"]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_every_code_is_in_the_page() -> None:
+    text = (CHECKOUT / "docs" / "lint.md").read_text(encoding="utf-8")
+    for code in CODES:
+        assert "\n### %s\n" % code in text
