@@ -50,6 +50,16 @@ Only rules of assigned policies are judged, not those of the profile, of the saf
 these take part: a rule for packets that they decide already is dead. Disabled rules, and rules of networks that are
 empty, are left out.
 
+## In a run
+
+The role, and with it `plan` and `deploy`, warns of the findings that are warnings; the result of the task lists them
+in `findings`. Where codes are listed in `firewall_lint_fail`, a finding of one of them stops the run before anything is
+changed, and `deploy` stops before the first host:
+
+```yaml
+firewall_lint_fail: [shadowed, duplicate, exposed]
+```
+
 ## How exact
 
 What is said about rules (%(exact)s) is decided exactly over all fields, with the packets of several earlier rules
@@ -67,7 +77,7 @@ three earlier rules are named for each rule, and up to twelve looked at.
 %(rows)s
 """
 
-_EXACT = ("shadowed", "duplicate", "redundant", "unreachable-policy")
+_EXACT = ("shadowed", "covered", "duplicate", "redundant", "unreachable-policy")
 
 
 def _section(code: str, described: Code) -> str:

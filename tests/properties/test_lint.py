@@ -26,8 +26,9 @@ from lab import classbench
 from .generate import PacketGenerator, PolicyGenerator
 from .truth import Truth
 
-#: What removing the rule must not change, and the codes of which the witness is decided by another rule.
-_WITHOUT_EFFECT = ("shadowed", "duplicate", "redundant")
+#: Codes of rules that can be removed, and of those that decide no packet.
+_DEAD = ("shadowed", "covered", "duplicate")
+_WITHOUT_EFFECT = (*_DEAD, "redundant")
 _PACKETS = 1500
 
 #: Those of the sets of about 10,000 rules that take longest, or leave most undecided.
@@ -83,7 +84,7 @@ def test_removing_one_rule_without_effect_changes_no_packet(linted: Linted) -> N
 def test_shadowed_rules_decide_no_packet_and_all_of_them_can_go(linted: Linted) -> None:
     program, findings, packets = linted
     for direction in Direction:
-        dead = {one.rule for one in findings if one.code in ("shadowed", "duplicate") and one.direction is direction}
+        dead = {one.rule for one in findings if one.code in _DEAD and one.direction is direction}
         without = _without(program, direction, t.cast("t.Container[Origin]", dead))
         for packet in packets:
             if packet.direction is direction:
@@ -95,7 +96,7 @@ def test_shadowed_rules_decide_no_packet_and_all_of_them_can_go(linted: Linted) 
 def test_every_other_rule_decides_a_packet(linted: Linted) -> None:
     """So that no rule without effect is missed: for each of the others there is a packet, and the evaluator agrees."""
     program, findings, _packets = linted
-    found = {(one.direction, one.rule) for one in findings if one.code in ("shadowed", "duplicate")}
+    found = {(one.direction, one.rule) for one in findings if one.code in _DEAD}
     for lowered in lower(program).chains:
         chain = DecidedChain(program, lowered)
         for rule in chain.written:
@@ -131,7 +132,7 @@ def test_witnesses_behave_as_claimed(linted: Linted) -> None:
             continue
         decision = evaluate(program, packet)
         rule = _steps(program, finding.direction)[finding.rule].rule if finding.rule is not None else None
-        if finding.code in ("shadowed", "conflict"):
+        if finding.code in ("shadowed", "covered", "conflict"):
             assert rule is not None
             assert matches(rule, packet)
             assert decision.origin in finding.others
@@ -156,7 +157,7 @@ def test_random_policies_have_findings_of_most_kinds() -> None:
     kinds: t.Counter[str] = collections.Counter()
     for seed in range(1, 17):
         kinds.update(one.code for one in lint(parse_firewall(_variables(seed))))
-    assert {"shadowed", "duplicate", "redundant", "conflict", "mergeable", "exposed"} <= set(kinds)
+    assert {"shadowed", "covered", "duplicate", "redundant", "conflict", "mergeable", "exposed"} <= set(kinds)
     assert kinds["shadowed"] > 20
     assert kinds["undecided"] == 0
 
@@ -166,7 +167,7 @@ def test_a_rule_that_no_sampled_packet_needs_is_found_where_it_is_certain(seed: 
     """Copies of rules at the end of a policy decide nothing, and each of them is found."""
     variables = _variables(seed)
     firewall = parse_firewall(variables)
-    found = {(one.direction, one.rule) for one in lint(firewall) if one.code in ("shadowed", "duplicate")}
+    found = {(one.direction, one.rule) for one in lint(firewall) if one.code in _DEAD}
     program = build_program(firewall)
     for direction in Direction:
         earlier: t.Set[object] = set()
@@ -192,7 +193,7 @@ def _check_large(name: str, drops: float, allowed: float, packets: int) -> str:
     program, findings, seconds = _large(name, drops)
     rules = len(program.ingress.steps)
     kinds = collections.Counter(one.code for one in findings)
-    dead = {one.rule for one in findings if one.code in ("shadowed", "duplicate")}
+    dead = {one.rule for one in findings if one.code in _DEAD}
     gone = Truth(_without(program, Direction.INGRESS, t.cast("t.Container[Origin]", dead)))
     truth = Truth(program)
     for packet in PacketGenerator(program, 1).packets(packets):

@@ -59,8 +59,8 @@ CODES: t.Mapping[str, Code] = {
     "shadowed": Code(
         Severity.WARNING,
         "A rule that never decides",
-        "The rules before it, taken together, decide every packet of this one. They are named, and the packet is one "
-        "that this rule describes and another decides.",
+        "The rules before it, taken together, decide every packet of this one, and not all as it would; or they are "
+        "rules of its own policy. They are named, and the packet is one that this rule describes and another decides.",
         _policy(
             _SSH,
             _in("drop", protocol="tcp", destination_ports="1-1023"),
@@ -68,10 +68,24 @@ CODES: t.Mapping[str, Code] = {
             _in(protocol="tcp", destination_ports="1000-2000"),
         ),
     ),
+    "covered": Code(
+        Severity.INFO,
+        "A rule that other policies make needless",
+        "The rules before it, taken together, decide every packet of this one as it would, and some of them are in "
+        "another policy, or Palisade's own. Where policies of several groups add up on one host, that is as it should "
+        "be.",
+        {
+            "firewall_policies": {
+                "base": {"rules": [_SSH, _in(service=["http", "https"])]},
+                "web": {"rules": [_in(service="https"), _in(service="http3")]},
+            },
+            "firewall_assigned": ["base", "web"],
+        },
+    ),
     "duplicate": Code(
         Severity.WARNING,
         "A rule that is there twice",
-        "An earlier rule has the same conditions, however they are written, and the same action.",
+        "An earlier rule of the policy has the same conditions, however they are written, and the same action.",
         _policy(
             _SSH,
             _in(service="https"),
@@ -81,7 +95,7 @@ CODES: t.Mapping[str, Code] = {
     "unreachable-policy": Code(
         Severity.WARNING,
         "A policy of which no rule ever decides",
-        "Every enabled rule of an assigned policy is shadowed or a duplicate.",
+        "Every enabled rule of an assigned policy is shadowed, a duplicate or covered, and not all are merely covered.",
         {
             "firewall_policies": {
                 "closed": {"rules": [_SSH, _in("drop", protocol="tcp")]},
@@ -212,6 +226,9 @@ CODES: t.Mapping[str, Code] = {
         providers=("netcup",),
     ),
 }
+
+#: Codes that are about a host as it is, not about a provider that it might have.
+CODES_OF_HOSTS = tuple(code for code in CODES if not CODES[code].providers)
 
 
 def finding(

@@ -10,11 +10,13 @@ from __future__ import annotations
 
 import typing as t
 
-from .._policy.packet import Packet
+from .._compile._auto.overlap import Bits
+from .._policy.model import Stage
 from .codes import finding
 from .decided import DecidedChain, DecidedRule
 from .findings import MOST_OTHERS, Finding
 from .first_matches import Undecided
+from .regions import Region
 
 
 class Dead(t.NamedTuple):
@@ -24,22 +26,22 @@ class Dead(t.NamedTuple):
     indexes: t.FrozenSet[int]
 
 
-def find_dead(chain: DecidedChain) -> Dead:
-    """Rules of one direction that are shadowed, duplicates or redundant."""
+def find_dead(chain: DecidedChain, *, redundant: bool = True) -> Dead:
+    """Rules of one direction that decide nothing, and where ``redundant`` is asked those that change nothing."""
     findings: t.List[Finding] = []
     dead: t.Set[int] = set()
     written: t.Dict[object, DecidedRule] = {}
     for rule in chain.written:
-        same = written.setdefault((rule.rule.action, frozenset(rule.regions)), rule)
+        same = written.setdefault((rule.rule.origin.name, rule.rule.action, frozenset(rule.regions)), rule)
         if same is not rule:
             findings.append(_duplicate(chain, rule, same))
             dead.add(rule.index)
             continue
         try:
             if not _decides(chain, rule):
-                findings.append(_shadowed(chain, rule))
+                findings.append(_without_packets(chain, rule))
                 dead.add(rule.index)
-            elif not _matters(chain, rule):
+            elif redundant and not _matters(chain, rule):
                 findings.append(_redundant(chain, rule))
         except Undecided:
             findings.append(
@@ -79,37 +81,50 @@ def _duplicate(chain: DecidedChain, rule: DecidedRule, same: DecidedRule) -> Fin
     )
 
 
-def _shadowed(chain: DecidedChain, rule: DecidedRule) -> Finding:
+def _without_packets(chain: DecidedChain, rule: DecidedRule) -> Finding:
+    """``shadowed`` or ``covered``: whether some packet gets another verdict, or one policy covers its own rule."""
     active = rule.before | chain.none
+    otherwise = _decided_by(chain, rule, rule.before & chain.acting_otherwise(rule.rule.action))
+    foreign = rule.before & ~_bits_of_policy(chain, rule.rule.origin.name)
+    covered = otherwise is None and _decided_by(chain, rule, foreign) is not None
+    shown = otherwise if otherwise is not None else _decided_by(chain, rule, rule.before)
     deciding: t.Dict[int, DecidedRule] = {}
-    for region in rule.regions:
-        if len(deciding) < MOST_OTHERS:
-            deciding.update((one.index, one) for one in chain.deciding(region, active, MOST_OTHERS))
-    others = [deciding[index] for index in sorted(deciding)][:MOST_OTHERS]
-    otherwise = [one for one in others if one.rule.action is not rule.rule.action]
-    shown = _shared(chain, rule, (otherwise or others)[0])
+    for region in (shown, *rule.regions):
+        if region is not None and len(deciding) < MOST_OTHERS:
+            deciding.update((one.index, one) for one in chain.deciding(region, active, MOST_OTHERS - len(deciding)))
+    others = [deciding[index] for index in sorted(deciding)]
+    if covered:
+        suggestion = "Nothing to do where policies add up; otherwise remove it."
+    else:
+        suggestion = "Remove it." if otherwise is None else "Move it before them, or remove it."
     return finding(
-        "shadowed",
-        "never decides a packet: %s before it %s all of them"
+        "covered" if covered else "shadowed",
+        "never decides a packet: %s before it %s all of them%s"
         % (
-            _names(others, with_action=bool(otherwise)),
+            _names(others, with_action=otherwise is not None),
             "decides" if len(others) == 1 else "decide",
+            " alike" if covered else "",
         ),
-        "Move it before them, or remove it." if otherwise else "Remove it.",
+        suggestion,
         direction=chain.direction,
         rule=rule.rule.origin,
         others=tuple(one.rule.origin for one in others),
-        witness=shown,
+        witness=None if shown is None else chain.witness(shown),
     )
 
 
-def _shared(chain: DecidedChain, rule: DecidedRule, by: DecidedRule) -> t.Optional[Packet]:
-    """A packet of ``rule`` that ``by`` decides."""
-    for region in rule.regions:
-        found = chain.find(region, by.bits)
-        if found is not None:
-            return chain.witness(found)
-    return None
+def _bits_of_policy(chain: DecidedChain, name: str) -> Bits:
+    found: Bits = 0
+    for rule in chain.rules:
+        if rule.rule.origin.name == name and rule.stage is Stage.ASSIGNED:
+            found |= rule.bits
+    return found
+
+
+def _decided_by(chain: DecidedChain, rule: DecidedRule, bits: Bits) -> t.Optional[Region]:
+    """Packets of ``rule`` that one of these positions decides."""
+    parts = (chain.find(region, bits) for region in rule.regions) if bits else iter(())
+    return next((part for part in parts if part is not None), None)
 
 
 def _redundant(chain: DecidedChain, rule: DecidedRule) -> Finding:
@@ -122,6 +137,7 @@ def _redundant(chain: DecidedChain, rule: DecidedRule) -> Finding:
             first = chain.matches.overlapping(part) & active
             later.update((one.index, one) for one in chain.owners(first, 1))
     others = [later[index] for index in sorted(later)]
+    decided = _decided_by(chain, rule, rule.bits)
     behind = _names(others) if others else "the default action"
     return finding(
         "redundant",
@@ -130,7 +146,7 @@ def _redundant(chain: DecidedChain, rule: DecidedRule) -> Finding:
         direction=chain.direction,
         rule=rule.rule.origin,
         others=tuple(one.rule.origin for one in others),
-        witness=_shared(chain, rule, rule),
+        witness=None if decided is None else chain.witness(decided),
     )
 
 

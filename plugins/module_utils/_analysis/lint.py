@@ -15,7 +15,7 @@ from .._policy.hostfacts import HostFacts
 from .._policy.model import Direction, Firewall, Origin, Stage
 from .._policy.profiles import PROFILES
 from .._policy.program import build_program
-from .codes import finding
+from .codes import CODES, finding
 from .dead_rules import find_dead
 from .decided import DecidedChain
 from .exposure import find_exposed, find_forgotten_families, find_source_port_holes
@@ -28,14 +28,20 @@ SSH_PORT = 22
 
 
 def lint(
-    firewall: Firewall, facts: t.Optional[HostFacts] = None, *, auto_egress: bool = True, ssh_port: int = SSH_PORT
+    firewall: Firewall,
+    facts: t.Optional[HostFacts] = None,
+    *,
+    auto_egress: bool = True,
+    ssh_port: t.Optional[int] = SSH_PORT,
+    codes: t.Container[str] = CODES,
 ) -> t.List[Finding]:
     """The findings about a firewall, those of its ingress rules first, each kind in the order of the rules.
 
     Args:
         facts: What was found out on the host; without it safeguards in mode ``auto`` count as enough.
         auto_egress: Whether the default action of egress came by itself, from an egress rule.
-        ssh_port: Where administrators reach the host, if the ssh safeguard names no ports.
+        ssh_port: Where administrators reach the host, if the ssh safeguard names no ports; None: not over SSH.
+        codes: What is looked for. What takes long and is not asked for is left out.
     """
     profile = PROFILES[firewall.profile]
     program = build_program(firewall, facts)
@@ -44,29 +50,38 @@ def lint(
     findings: t.List[Finding] = []
     deciding: t.Set[t.Tuple[Direction, int]] = set()
     for chain, other in ((ingress, egress), (egress, ingress)):
-        dead = find_dead(chain)
+        dead = find_dead(chain, redundant="redundant" in codes)
         findings += dead.findings
         deciding.update((chain.direction, rule.index) for rule in chain.rules if rule.index not in dead.indexes)
-        findings += find_conflicts(chain, dead.indexes)
-        findings += find_mergeable(chain, dead.indexes, profile)
+        if "conflict" in codes:
+            findings += find_conflicts(chain, dead.indexes)
+        if "mergeable" in codes:
+            findings += find_mergeable(chain, dead.indexes, profile)
         findings += find_forgotten_families(chain)
         findings += find_missing_replies(chain, other, profile)
     findings += find_exposed(ingress)
     findings += find_source_port_holes(ingress)
-    findings += find_ssh_lockout(ingress, egress, firewall.safeguards, ssh_port)
+    if ssh_port is not None:
+        findings += find_ssh_lockout(ingress, egress, firewall.safeguards, ssh_port)
     if auto_egress:
         findings += list(find_answers_only(egress)) or find_cut_egress(egress, firewall.safeguards, facts)
-    findings += _unreachable_policies(chains, deciding)
-    return findings
+    findings += _unreachable_policies(
+        chains, deciding, {(one.direction, one.rule) for one in findings if one.code == "covered"}
+    )
+    return [finding for finding in findings if finding.code in codes]
 
 
 def _unreachable_policies(
-    chains: t.Mapping[Direction, DecidedChain], deciding: t.AbstractSet[t.Tuple[Direction, int]]
+    chains: t.Mapping[Direction, DecidedChain],
+    deciding: t.AbstractSet[t.Tuple[Direction, int]],
+    covered: t.Container[t.Tuple[t.Optional[Direction], t.Optional[Origin]]],
 ) -> t.Iterator[Finding]:
-    """Assigned policies of which no rule decides anything, in either direction."""
+    """Assigned policies of which no rule decides anything, in either direction, and not all are merely covered."""
     for name, rules in _rules_of_policies(chains).items():
         if not any((direction, index) in deciding for direction, index in rules):
             listed = [chains[direction].rules[index].rule.origin for direction, index in rules]
+            if all((direction, origin) in covered for (direction, _index), origin in zip(rules, listed)):
+                continue
             yield finding(
                 "unreachable-policy",
                 "is assigned, and none of its rules ever decides a packet",
@@ -94,12 +109,13 @@ def lint_variables(
     *,
     groups: t.Optional[t.Mapping[str, object]] = None,
     providers: t.Iterable[str] = (),
-    ssh_port: int = SSH_PORT,
+    ssh_port: t.Optional[int] = SSH_PORT,
+    codes: t.Container[str] = CODES,
 ) -> t.List[Finding]:
     """The findings about the firewall that role variables made, as :func:`lint`, and what providers would refuse."""
     default = variables.get("firewall_default_egress")
     auto = default is None or (isinstance(default, str) and default.lower() == "auto")
-    findings = lint(firewall, facts, auto_egress=auto, ssh_port=ssh_port)
+    findings = lint(firewall, facts, auto_egress=auto, ssh_port=ssh_port, codes=codes)
     for provider in providers:
         findings += find_refused(variables, groups, provider)
     return findings

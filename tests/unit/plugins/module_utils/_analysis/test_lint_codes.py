@@ -104,8 +104,8 @@ def test_own_rules_shadow_too() -> None:
     solicitation = rule("ingress", "drop", protocol="icmpv6", icmp_types=["nd-neighbor-solicit"])
     assert rules_with("shadowed", SSH, solicitation) == [], "with another hop limit it decides"
     report = rule("ingress", protocol="icmpv6", icmp_types=["mld-listener-report"], sources=["fe80::/10"])
-    shadowed = found(assigned("host", SSH, report), "shadowed")
-    assert [str(other) for other in shadowed[0].others] == ["multicast-listener"]
+    covered = found(assigned("host", SSH, report), "covered")
+    assert [str(other) for other in covered[0].others] == ["multicast-listener"]
 
 
 @pytest.mark.parametrize(
@@ -143,7 +143,23 @@ def test_one_unreachable_direction_does_not_make_a_policy_unreachable() -> None:
         "firewall_assigned": ["all", "web"],
     }
     assert found(variables, "unreachable-policy") == []
-    assert [str(one.rule) for one in found(variables, "shadowed")] == ["web[1]"]
+    assert [str(one.rule) for one in found(variables, "covered")] == ["web[1]"]
+
+
+@pytest.mark.parametrize(("action", "code"), [("accept", "covered"), ("drop", "shadowed")])
+def test_policies_may_add_up(action: str, code: str) -> None:
+    """A host in two groups has the policies of both; only contradictions are worth a warning."""
+    every = rule("ingress", action, protocol="tcp")
+    variables = {
+        "firewall_policies": {"all": {"rules": [SSH, every]}, "web": {"rules": [tcp_in(80)]}},
+        "firewall_assigned": ["all", "web"],
+    }
+    assert [str(one.rule) for one in found(variables, code)] == ["web[0]"]
+    assert len(found(variables, "shadowed")) == len(found(variables, "unreachable-policy")) == (code == "shadowed")
+
+
+def test_a_policy_that_covers_its_own_rule() -> None:
+    assert rules_with("shadowed", SSH, tcp_in("1-1000"), tcp_in(80)) == ["web[2]"]
 
 
 LOSSES = [
