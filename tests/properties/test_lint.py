@@ -162,6 +162,20 @@ def test_random_policies_have_findings_of_most_kinds() -> None:
     assert kinds["undecided"] == 0
 
 
+@pytest.mark.parametrize("budget", [0, 10, 100, 1000])
+def test_a_small_budget_leaves_rules_undecided_and_says_nothing_wrong(budget: int) -> None:
+    undecided = 0
+    for seed in range(1, 7):
+        firewall = parse_firewall(_variables(seed))
+        exact = {(one.code, one.direction, one.rule) for one in lint(firewall)}
+        for one in lint(firewall, budget=budget):
+            if one.code == "undecided":
+                undecided += 1
+            elif one.code in _WITHOUT_EFFECT:
+                assert (one.code, one.direction, one.rule) in exact
+    assert undecided > 0 or budget > 100
+
+
 @pytest.mark.parametrize("seed", range(1, 9))
 def test_a_rule_that_no_sampled_packet_needs_is_found_where_it_is_certain(seed: int) -> None:
     """Copies of rules at the end of a policy decide nothing, and each of them is found."""

@@ -16,7 +16,7 @@ from .._compile.lowered import LoweredChain
 from .._policy.model import Action, Direction, Rule, Stage
 from .._policy.packet import Packet
 from .._policy.program import Program
-from .first_matches import FirstMatches
+from .first_matches import DEFAULT_BUDGET, FirstMatches
 from .regions import Region, opening, regions_of, witness
 
 
@@ -56,11 +56,13 @@ class DecidedChain:
         none: The position that stands for the default action, as bits.
     """
 
-    def __init__(self, program: Program, lowered: LoweredChain) -> None:
+    def __init__(self, program: Program, lowered: LoweredChain, budget: int = DEFAULT_BUDGET) -> None:
+        """``budget``: steps that one question may take."""
         chain = program.chain(lowered.direction)
         self.direction: Direction = lowered.direction
         self.restricted = lowered.restricted
         self.default = lowered.default
+        self._budget = budget
         self._interface = _filtered_interface(program)
         self._owners: t.List[int] = []
         boxes: t.List[t.List[Region]] = []
@@ -100,7 +102,15 @@ class DecidedChain:
         Raises:
             Undecided: It would take too long.
         """
-        return self.matches.find(region, self.every if active is None else active, wanted)
+        return self.matches.find(region, self.every if active is None else active, wanted, self._budget)
+
+    def each(self, region: Region, wanted: Bits) -> t.Iterator[Region]:
+        """All packets of the region that one of ``wanted`` decides, in disjoint regions.
+
+        Raises:
+            Undecided: It would take too long.
+        """
+        return self.matches.each(region, self.every, wanted, self._budget)
 
     def witness(self, region: Region) -> Packet:
         """A packet of the region on an interface that is filtered."""

@@ -20,6 +20,7 @@ from .dead_rules import find_dead
 from .decided import DecidedChain
 from .exposure import find_exposed, find_forgotten_families, find_source_port_holes
 from .findings import MOST_OTHERS, Finding
+from .first_matches import DEFAULT_BUDGET
 from .neighbouring_rules import find_conflicts, find_mergeable
 from .providers import find_refused
 from .reachability import find_answers_only, find_cut_egress, find_missing_replies, find_ssh_lockout
@@ -34,6 +35,7 @@ def lint(
     auto_egress: bool = True,
     ssh_port: t.Optional[int] = SSH_PORT,
     codes: t.Container[str] = CODES,
+    budget: int = DEFAULT_BUDGET,
 ) -> t.List[Finding]:
     """The findings about a firewall, those of its ingress rules first, each kind in the order of the rules.
 
@@ -42,10 +44,11 @@ def lint(
         auto_egress: Whether the default action of egress came by itself, from an egress rule.
         ssh_port: Where administrators reach the host, if the ssh safeguard names no ports; None: not over SSH.
         codes: What is looked for. What takes long and is not asked for is left out.
+        budget: Steps that one question may take.
     """
     profile = PROFILES[firewall.profile]
     program = build_program(firewall, facts)
-    chains = {chain.direction: DecidedChain(program, chain) for chain in lower(program).chains}
+    chains = {chain.direction: DecidedChain(program, chain, budget) for chain in lower(program).chains}
     ingress, egress = chains[Direction.INGRESS], chains[Direction.EGRESS]
     findings: t.List[Finding] = []
     deciding: t.Set[t.Tuple[Direction, int]] = set()

@@ -183,7 +183,7 @@ def _lost_replies(chain: DecidedChain, other: DecidedChain, rule: DecidedRule) -
         for side, opposite in ((SOURCE_PORT, DESTINATION_PORT), (DESTINATION_PORT, SOURCE_PORT)):
             if region[side] == ((0, 65535),) and region[opposite] != ((0, 65535),):
                 asked[side] = _EPHEMERAL
-        parts = chain.matches.each(tuple(asked), chain.every, rule.bits)
+        parts = chain.each(tuple(asked), rule.bits)
         for part, _number in zip(parts, range(_MOST_PARTS)):
             found = other.find(_reply(part), refused)
             if found is not None:
@@ -226,5 +226,5 @@ def find_ssh_lockout(
 
 
 def _gets_in(ingress: DecidedChain, egress: DecidedChain, asked: Region) -> bool:
-    parts = ingress.matches.each(asked, ingress.every, ingress.acting(Action.ACCEPT))
+    parts = ingress.each(asked, ingress.acting(Action.ACCEPT))
     return any(_accepted(egress, _reply(part)) is not None for part, _number in zip(parts, range(_MOST_PARTS)))
