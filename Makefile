@@ -23,7 +23,7 @@ help: ## Show this list.
 
 .PHONY: setup
 setup: ## Install what the tests need, if it is missing.
-	@scripts/setup-system test
+	@scripts/setup-system test $$(test "$$(id -u)" != 0 || echo neighbours)
 	@scripts/setup-venv .venv test "$$(scripts/find-python controller)"
 	@mkdir -p $(dir $(COLLECTION)) && ln -sfn ../../../.. $(COLLECTION)
 	@scripts/fetch-nft-versions
@@ -47,8 +47,14 @@ prove: setup ## Compare evaluator, compiled tables and kernel on every ClassBenc
 	@PYTHONPATH=.cache/collections:. .venv/bin/python -m tests.properties.prove $(ARGS)
 
 .PHONY: faults
-faults: setup ## Kill runs at every system call that changes anything, and see that the host is well.
+faults: setup ## Make runs fail in every way, killed at each system call among them, and see that the host is well.
 	@PALISADE_EVERY_FAULT=1 .venv/bin/python -m pytest -s tests/faults $(ARGS)
+
+RULES ?= 10000
+
+.PHONY: load
+load: setup ## Deploy and change 10,000 rules while new connections arrive (RULES=1000).
+	@PALISADE_LOAD_RULES=$(RULES) .venv/bin/python -m pytest -s tests/packets/test_load.py $(ARGS)
 
 .PHONY: setup-lint
 setup-lint: setup
@@ -73,14 +79,26 @@ format: setup-lint ## Format the Python files, and repair what ruff can repair.
 	@.venv/bin/ruff check --fix
 
 .PHONY: molecule
-molecule: setup ## Converge, reboot and remove on a Debian container with systemd.
-	@scripts/molecule $(ARGS)
+molecule: setup ## Run every scenario on Debian 12 with systemd, in containers (ARGS=bullseye).
+	@scripts/molecule-matrix $(ARGS)
+
+.PHONY: molecule-all
+molecule-all: setup ## Run every scenario on Debian 11, 12 and 13.
+	@scripts/molecule-matrix bullseye bookworm trixie
 
 .PHONY: emulate
 emulate: setup ## Run packets, floods and agreement on Linux 5.10, 6.1 and 6.12 (ARGS='--quick trixie').
 	@scripts/setup-system emulator
 	@scripts/fetch-kernels
 	@scripts/emulate $(ARGS)
+
+.PHONY: machines
+machines: setup ## Boot whole machines with Debian 11, 12 and 13: deploy, reboot, packets (ARGS='bookworm').
+	@scripts/machines boots $(ARGS)
+
+.PHONY: power-cuts
+power-cuts: setup ## Cut the power of whole machines 102 times, in and after deploys (ARGS='--cuts 5 bookworm').
+	@scripts/machines power-cuts $(ARGS)
 
 .PHONY: demo
 demo: setup ## Show the main job on a small fleet of network namespaces.

@@ -21,7 +21,7 @@ from lab import classbench
 from lab.namespaces import LabError
 from lab.site import target_python
 
-from . import change, classify, compile_time, constants, fleet, groups, load, no_change, plot, small
+from . import change, classify, compile_time, constants, fleet, groups, load, no_change, plot, small, timers
 from .figures import BenchmarkError, Figure, Outcome, Say, table_of
 from .peers import run as peers
 
@@ -60,6 +60,9 @@ _BENCHMARKS: t.Mapping[str, Benchmark] = {
     "change": Benchmark("One changed address in 10,000 rules", change.measure),
     "no-change": Benchmark("A run that changes nothing, over ssh with pipelining", no_change.measure),
     "fleet": Benchmark("%d hosts in one run, over ssh with pipelining" % fleet.HOSTS, fleet.measure),
+    "timers": Benchmark(
+        "%d hosts at %d forks, each confirmed before its timer runs out" % (timers.HOSTS, timers.FORKS), timers.measure
+    ),
     "groups": Benchmark("%d hosts, each with a policy that names all of them" % groups.HOSTS, groups.measure),
 }
 

@@ -10,9 +10,15 @@ import typing as t
 
 TABLE = "lab_verdicts"
 
-#: Ranges of packet numbers: tracked; tracked and refused by the lab, so that the kernel sends a reset;
-#: not tracked; marks in the order of arrival.
-TRACKED, RESET, UNTRACKED, FENCES = (1, 32768), (32768, 49152), (49152, 65000), (65000, 65536)
+#: Ranges of packet numbers: tracked; tracked, translated and forwarded; tracked and refused by the lab, so
+#: that the kernel sends a reset; not tracked; marks in the order of arrival.
+TRACKED, PUBLISHED, RESET, UNTRACKED, FENCES = (
+    (1, 24576),
+    (24576, 32768),
+    (32768, 49152),
+    (49152, 65000),
+    (65000, 65536),
+)
 
 #: Numbers of packets that came before the ruleset with state and interface, in the reply direction of a
 #: flow, behind the ruleset, and that were answered with a refusal.

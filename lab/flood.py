@@ -21,10 +21,10 @@ import socket
 import struct
 import sys
 import time
-import types
 import typing as t
 
 from . import conntrack, frames, nftables, packets
+from .closing import Closing
 from .namespaces import Host, HostProcess, LabError
 from .netlink import Netlink
 from .packets import LabPacket
@@ -49,10 +49,13 @@ class Stream:
             ``established``, of which each has to be of another flow. Flows stay what they are: no
             packet of the flood ends in the connection tracking table.
         allowed: What the ruleset under test says to them, at every moment.
+        fresh: Every packet begins a flow: from one burst to the next the source ports go on. UDP that arrives
+            alone. What passes goes on to the host's sockets, and is in the connection tracking table from then on.
     """
 
     packets: t.Sequence[LabPacket]
     allowed: bool
+    fresh: bool = False
 
 
 @dataclasses.dataclass(frozen=True)
@@ -88,7 +91,7 @@ class Count:
         return self.seen / self.seconds
 
 
-class Flood:
+class Flood(Closing):
     """A running flood. A context manager: entering returns when every stream flows.
 
     Args:
@@ -130,6 +133,11 @@ class Flood:
                 reason = "floods hold no %s packets" % packet.state
             if reason is not None:
                 raise ValueError("stream %s: %s: %r" % (name, reason, packet))
+        if stream.fresh and any(
+            (packet.direction, packet.protocol, packet.state) != ("ingress", packets.UDP, "new")
+            for packet in stream.packets
+        ):
+            raise ValueError("stream %s: only new UDP that arrives can be fresh" % name)
         if stream.packets[0].direction == "ingress" and self._wire is None:
             raise ValueError("stream %s: what arrives has to come from somewhere" % name)
 
@@ -137,17 +145,9 @@ class Flood:
         try:
             self._start()
         except BaseException:
-            self._clean_up()
+            self.close()
             raise
         return self
-
-    def __exit__(
-        self,
-        kind: t.Optional[t.Type[BaseException]],
-        problem: t.Optional[BaseException],
-        trace: t.Optional[types.TracebackType],
-    ) -> None:
-        self._clean_up()
 
     def stop(self) -> t.Dict[str, Count]:
         """Ends the flood and returns the counts of each stream. Further calls return the same.
@@ -201,6 +201,11 @@ class Flood:
             flows = [entry for packet in stream.packets for entry in conntrack.entries(packet, number, 0)]
             self._has_flows = self._has_flows or bool(flows)
             self._netlink.send(flows)
+        if any(stream.fresh for stream in self._streams.values()):
+            self._has_flows = True
+            # The kernel makes room in a full table, as long as nothing in it is worth keeping.
+            for name in ("udp_timeout", "udp_timeout_stream"):
+                self._host.sysctl("net/netfilter/nf_conntrack_" + name, 1)
         for number, (name, stream) in enumerate(self._streams.items(), 1):
             self._senders[name] = self._start_sender(number, stream)
         self._started = time.monotonic()
@@ -209,6 +214,7 @@ class Flood:
 
     def _chains(self) -> str:
         """Two chains for each direction. A packet's stream is its number (see :mod:`.frames`)."""
+        fresh = {number for number, stream in enumerate(self._streams.values(), 1) if stream.fresh}
         numbers = range(1, len(self._streams) + 1)
         lines = [
             "table inet %s" % _TABLE,
@@ -218,20 +224,22 @@ class Flood:
         ]
         lines += ["counter %s%d { }" % (kind, number) for number in numbers for kind in ("seen", "passed")]
         for hook, first in (("input", "prerouting"), ("output", "output")):
-            for chain, where, kind, priority in (
-                (hook + "_early", first, "seen", -500),
-                (hook + "_late", hook, "passed", 900),
+            for chain, where, kind, priority, counted in (
+                (hook + "_early", first, "seen", -500, set(numbers) - fresh),
+                # Behind connection tracking, which drops flows that its table has no room for.
+                (hook + "_tracked", first, "seen", -150, fresh),
+                (hook + "_late", hook, "passed", 900, set(numbers)),
             ):
                 lines += ["chain %s {" % chain, "type filter hook %s priority %d; policy accept;" % (where, priority)]
-                # Behind all hooks a packet ends: no socket answers it, no neighbour is asked for.
-                end = " drop" if kind == "passed" else ""
-                for number in numbers:
+                for number in sorted(counted):
+                    # Behind all hooks a packet ends: no socket answers it, no neighbour is asked for.
+                    end = " drop" if kind == "passed" and number not in fresh else ""
                     counter = 'counter name "%s%d"%s' % (kind, number, end)
                     lines += [
                         "ip id %d %s" % (number, counter),
                         "meta nfproto ipv6 @nh,16,16 %d %s" % (number, counter),
                     ]
-                if kind == "seen":
+                if priority == -500:
                     lines.append('ip id %d counter name "fence" drop' % _FENCE)
                 lines.append("}")
         return "\n".join([*lines, "}"])
@@ -249,6 +257,7 @@ class Flood:
             "family": first.family,
             "processor": self._processors[number % len(self._processors)],
             "packets": [packet.hex() for packet in octets],
+            "fresh": stream.fresh,
         }
         where = t.cast("Host", self._wire) if inward else self._host
         pipes = {"stdin": -1, "stdout": -1, "stderr": -1}  # subprocess.PIPE
@@ -308,7 +317,8 @@ class Flood:
             raise LabError("the table %s is gone: something flushed the whole ruleset" % _TABLE)
         return found
 
-    def _clean_up(self) -> None:
+    def close(self) -> None:
+        """Ends the senders, and removes what counted."""
         for sender in self._senders.values():
             sender.kill()
             sender.wait()

@@ -16,6 +16,9 @@ ICMP, IGMP, TCP, UDP, DCCP, GRE, ESP, AH, ICMPV6, NO_NEXT_HEADER, SCTP, UDPLITE 
 #: Protocols whose header begins with two ports.
 PORT_PROTOCOLS = frozenset({TCP, UDP, DCCP, SCTP, UDPLITE})
 
+#: What NAT mends the checksum of, and what has none over the addresses (nf_nat_proto.c, nf_reject.h).
+_TRANSLATABLE = PORT_PROTOCOLS | {ICMPV6, GRE, ESP, AH}
+
 #: The bits of the TCP header's thirteenth octet and their names in nft.
 TCP_FLAGS: t.Mapping[str, int] = {
     "fin": 0x01, "syn": 0x02, "rst": 0x04, "psh": 0x08, "ack": 0x10, "urg": 0x20, "ecn": 0x40, "cwr": 0x80,
@@ -82,6 +85,8 @@ class LabPacket:
             error about a known flow; a TCP reset on its way out that the kernel itself sends to refuse a
             packet; and anything else a new flow that a connection tracking helper expected.
         ct_direction: ``original`` or ``reply``; of no meaning where the kernel tracks nothing.
+        published: It is for a published port: behind connection tracking its destination is translated, and the
+            host forwards it.
     """
 
     direction: str
@@ -98,6 +103,7 @@ class LabPacket:
     hop_limit: int = 64
     state: str = "new"
     ct_direction: str = "original"
+    published: bool = False
 
     @property
     def is_icmp(self) -> bool:
@@ -125,7 +131,8 @@ class LabPacket:
 
         TCP with a reset, anything else with an ICMP error. It never answers resets, ICMP errors and
         unknown ICMP, and what did not come from or did not go to one host (RFC 1122 3.2.2, RFC 4443
-        2.4 e). The verdict about those is ``drop``
+        2.4 e); nor what seems damaged, as does a checksum over addresses that were translated, in a protocol that
+        the translation does not know. The verdict about those is ``drop``
         whether the rule says drop or reject: on the wire nothing differs.
         """
         if self.family == 4:
@@ -134,6 +141,8 @@ class LabPacket:
         elif self.source == 0 or self.source >> 120 == 0xFF or self.destination >> 120 == 0xFF:
             return False
         if self.protocol == TCP and "rst" in self.tcp_flags:
+            return False
+        if self.published and self.family == 6 and self.protocol not in _TRANSLATABLE:
             return False
         if self.is_icmp_error or (self.is_icmp and self.family == 4 and self.icmp_type not in _ANSWERABLE_ICMP):
             return False
@@ -183,7 +192,7 @@ def why_impossible(packet: LabPacket) -> t.Optional[str]:
     ``::1`` on other interfaces than lo, IPv4-mapped ones, multicast of scope 0 and 1, and the lab's
     own 100::1 and fe80::c000:8.
     """
-    return _why_address(packet) or _why_field(packet) or _why_state(packet)
+    return _why_address(packet) or _why_field(packet) or _why_state(packet) or _why_published(packet)
 
 
 def _why_address(packet: LabPacket) -> t.Optional[str]:
@@ -225,6 +234,20 @@ def _why_address6(packet: LabPacket) -> t.Optional[str]:
         return "the kernel takes no IPv4-mapped address"
     if destination >> 120 == 0xFF and destination >> 112 & 0xF in (0, 1):
         return "the kernel takes no multicast of a reserved or of interface-local scope"
+    return None
+
+
+def _why_published(packet: LabPacket) -> t.Optional[str]:
+    if not packet.published:
+        return None
+    if packet.direction != "ingress" or packet.interface == "lo" or packet.state != "new":
+        return "only what arrives and begins a flow is translated by the lab"
+    if packet.hop_limit < 2:
+        return "the kernel does not forward what has no hop left"
+    if packet.family == 6 and (packet.source >> 118 == 0xFE80 >> 6 or packet.source in (0, 1)):
+        return "the kernel does not forward what comes from an address of its link, or from none"
+    if packet.family == 4 and not (_is_host4(packet.source) and _is_host4(packet.destination)):
+        return "the kernel forwards from a host to a host"
     return None
 
 

@@ -4,6 +4,9 @@
 
 """Sends the same packets over and over, as fast as it can. Run by :mod:`.flood` inside a lab host.
 
+Where they are to be fresh, they are UDP at the end of a frame, and their source ports go on from one burst
+to the next.
+
 Its first line of input is a specification in JSON; it floods from then on until its input ends, and
 prints how many packets the kernel took and how many it refused to send.
 """
@@ -22,6 +25,11 @@ import typing as t
 
 #: Messages for one system call; the kernel takes no more (UIO_MAXIOV).
 BURST = 1024
+
+#: Source ports that a fresh packet has in turn.
+_FIRST_PORT, _PORTS = 1024, 64512
+
+_UDP = struct.Struct("!HHHH")
 
 
 class _Vector(ctypes.Structure):
@@ -82,9 +90,39 @@ def _messages(packets: t.Sequence[bytes], names: t.Sequence[bytes]) -> t.Tuple[c
     return burst, alive
 
 
-def flood(opened: socket.socket, packets: t.Sequence[bytes], names: t.Sequence[bytes]) -> t.Tuple[int, int]:
+class _Ports:
+    """Goes on with the source ports of the messages of a burst, each a buffer of its own."""
+
+    def __init__(self, buffers: t.Sequence[t.Any], packets: t.Sequence[bytes]) -> None:
+        self._turn = 0
+        self._buffers = [
+            (buffer, len(packet) - _UDP.size, *self._rest(packet))
+            for buffer, packet in zip(buffers, (packets[number % len(packets)] for number in range(len(buffers))))
+        ]
+        # Copies of one packet in a burst have ports of their own as well.
+        self._copies = -(-len(buffers) // len(packets))
+        self._packets = len(packets)
+
+    def _rest(self, packet: bytes) -> t.Tuple[int, int]:
+        """The destination port, and what the checksum sums up besides the source port (RFC 1071)."""
+        source, destination, _length, checksum = _UDP.unpack(packet[-_UDP.size :])
+        return destination, (0xFFFF - checksum - source) % 0xFFFF
+
+    def go_on(self) -> None:
+        for number, (buffer, offset, destination, rest) in enumerate(self._buffers):
+            port = _FIRST_PORT + (self._turn * self._copies + number // self._packets) % _PORTS
+            # Never 0, which stands for none.
+            checksum = 0xFFFF - (rest + port) % 0xFFFF
+            _UDP.pack_into(buffer, offset, port, destination, _UDP.size, checksum)
+        self._turn += 1
+
+
+def flood(
+    opened: socket.socket, packets: t.Sequence[bytes], names: t.Sequence[bytes], *, fresh: bool
+) -> t.Tuple[int, int]:
     """Sends until standard input ends; returns how many packets were sent and how many refused."""
     burst, alive = _messages(packets, names)
+    ports = _Ports([one for one in alive if not isinstance(one, _Vector)], packets) if fresh else None
     libc = ctypes.CDLL(None, use_errno=True)
     descriptor, size = opened.fileno(), ctypes.sizeof(_Message)
     start = ctypes.addressof(burst)
@@ -93,6 +131,8 @@ def flood(opened: socket.socket, packets: t.Sequence[bytes], names: t.Sequence[b
     poll = select.poll()
     poll.register(0, select.POLLIN | select.POLLHUP)
     while not poll.poll(0):
+        if ports is not None:
+            ports.go_on()
         position = 0
         while position < BURST:
             done = libc.sendmmsg(descriptor, start + position * size, BURST - position, 0)
@@ -120,7 +160,7 @@ def main() -> None:
     if not specification["frames"]:
         index = socket.if_nametoindex(specification["device"])
         names = [_address(packet, index) for packet in packets]
-    print(*flood(opened, packets, names))
+    print(*flood(opened, packets, names, fresh=specification["fresh"]))
 
 
 if __name__ == "__main__":

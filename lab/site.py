@@ -29,6 +29,10 @@ CHECKOUT = pathlib.Path(__file__).resolve().parent.parent
 
 CONTROLLER = "198.18.0.1"
 
+#: An account of every host that may do everything by sudo(8), without a password.
+SUDO_USER = "operator"
+_SUDO_NUMBER = 2000
+
 #: Longest that a server may take until it listens, and a playbook until it ends.
 _START_SECONDS = 30.0
 _PLAY_SECONDS = 600.0
@@ -49,6 +53,7 @@ KbdInteractiveAuthentication no
 UsePAM no
 UseDNS no
 PidFile none
+Subsystem sftp internal-sftp
 LogLevel VERBOSE
 """
 
@@ -83,6 +88,9 @@ class Site:
         controller: The namespace of the controller.
         hosts: The namespaces of the hosts, by name.
         python: The Python of the hosts.
+        addresses: Of the hosts, by name.
+        user_key: Path of the private key that lets in to every host.
+        ssh_arguments: What ssh on the controller needs, as ``ansible_ssh_common_args`` takes it.
     """
 
     def __init__(self, lab: Lab, folder: pathlib.Path, names: t.Sequence[str], forks: int) -> None:
@@ -90,6 +98,8 @@ class Site:
         self._folder = folder
         self._servers: t.Dict[str, HostProcess] = {}
         self.python = target_python()
+        self.user_key = folder / "user_key"
+        self.ssh_arguments = "-F %s" % shlex.quote(str(folder / "ssh_config"))
         self._make_keys()
         self.controller, *hosts = lab.hosts_named(["controller", *names])
         self.hosts = dict(zip(names, hosts))
@@ -111,13 +121,19 @@ class Site:
         public = (self._folder / "host_key.pub").read_text(encoding="ascii")
         self._write("known_hosts", "site " + public)
         self._write("ssh_config", _SSH_CONFIGURATION % {"folder": self._folder})
-        # The machine's accounts, except for what a login of root would read.
-        (self._folder / "root").mkdir()
+        # The machine's accounts, except for what a login would read.
         lines = pathlib.Path("/etc/passwd").read_text(encoding="utf-8").splitlines()
-        others = [line for line in lines if not line.startswith("root:")]
-        root = "root:x:0:0:root:%s/root:/bin/sh" % self._folder
-        self._write("passwd", "\n".join([root, *others]) + "\n")
-        self._write("shadow", "root:*:20000:0:99999:7:::\n")
+        accounts = []
+        for name, number in (("root", 0), (SUDO_USER, _SUDO_NUMBER)):
+            (self._folder / name).mkdir()
+            os.chown(self._folder / name, number, number)
+            accounts.append("%s:x:%d:%d:%s:%s/%s:/bin/sh" % (name, number, number, name, self._folder, name))
+        others = [line for line in lines if line.partition(":")[0] not in ("root", SUDO_USER)]
+        self._write("passwd", "\n".join([*accounts, *others]) + "\n").chmod(0o644)
+        self._write("shadow", "".join("%s:*:20000:0:99999:7:::\n" % name for name in ("root", SUDO_USER)))
+        self._write("sudoers", "root ALL=(ALL) ALL\n%s ALL=(ALL) NOPASSWD: ALL\n" % SUDO_USER).chmod(0o440)
+        # The account reaches its home and the key that lets it in.
+        self._folder.chmod(0o711)
 
     def _make_environment(self, forks: int) -> t.Dict[str, str]:
         bin_folder = os.path.dirname(sys.executable)
@@ -134,7 +150,7 @@ class Site:
             "ANSIBLE_RETRY_FILES_ENABLED": "false",
             # Ansible's own arguments, except that a connection outlives the slowest round.
             "ANSIBLE_SSH_ARGS": "-C -o ControlMaster=auto -o ControlPersist=30m",
-            "ANSIBLE_SSH_COMMON_ARGS": "-F %s" % shlex.quote(str(self._folder / "ssh_config")),
+            "ANSIBLE_SSH_COMMON_ARGS": self.ssh_arguments,
             "ANSIBLE_SSH_CONTROL_PATH_DIR": str(self._folder / "cp"),
             "HOME": str(self._folder / "root"),
             "LANG": "C.UTF-8",
@@ -148,11 +164,14 @@ class Site:
         path.chmod(0o600)
         return path
 
-    def write_inventory(self, variables: t.Mapping[str, object]) -> None:
-        """Writes the inventory: every host over ssh, and ``variables`` for all."""
+    def write_inventory(
+        self, variables: t.Mapping[str, object], of_hosts: t.Optional[t.Mapping[str, t.Mapping[str, object]]] = None
+    ) -> None:
+        """Writes the inventory: every host over ssh, ``variables`` for all, and ``of_hosts`` for some, by name."""
         reaching = {"ansible_connection": "ssh", "ansible_python_interpreter": self.python}
-        hosts = {name: {"ansible_host": address} for name, address in self.addresses.items()}
-        self._write("inventory.json", json.dumps({"all": {"hosts": hosts, "vars": {**variables, **reaching}}}))
+        own = of_hosts or {}
+        hosts = {name: {"ansible_host": address, **own.get(name, {})} for name, address in self.addresses.items()}
+        self._write("inventory.json", json.dumps({"all": {"hosts": hosts, "vars": {**reaching, **variables}}}))
 
     # Servers
 
@@ -163,9 +182,11 @@ class Site:
             LabError: One did not.
         """
         sshd = _program("sshd")
+        prepare = "mkdir -p /run/sshd; for name in passwd shadow sudoers; do mount --bind $1/$name /etc/$name; done"
+        # Where sudo(8) asks for its own host.
+        prepare += '; echo "127.0.1.1 $2" >>/etc/hosts'
         for name, host in self.hosts.items():
-            prepare = 'mkdir -p /run/sshd; mount --bind "$1/passwd" /etc/passwd; mount --bind "$1/shadow" /etc/shadow'
-            host.run(["sh", "-ec", prepare, "sh", str(self._folder)])
+            host.run(["sh", "-ec", prepare, "sh", str(self._folder), name])
             values = {"address": self.addresses[name], "folder": self._folder}
             configuration = self._write("sshd-" + name, _SSHD_CONFIGURATION % values)
             self._servers[name] = host.popen(
@@ -183,12 +204,20 @@ class Site:
 
     def refuse_logins(self, name: str) -> None:
         """From now on the sshd of a host lets nobody in who is not in already."""
+        self._configure(name, "PubkeyAuthentication no")
+
+    def listen_on(self, name: str, port: int) -> None:
+        """From now on the sshd of a host listens on this port alone."""
+        self._configure(name, "Port %d" % port)
+
+    def _configure(self, name: str, line: str) -> None:
+        """Puts a line before the configuration of an sshd, which takes the first value of a setting."""
         path = self._folder / ("sshd-" + name)
-        refusing = path.read_text(encoding="utf-8").replace("KbdInteractive", "PubkeyAuthentication no\nKbdInteractive")
-        self._write(path.name, refusing)
+        self._write(path.name, "%s\n%s" % (line, path.read_text(encoding="utf-8")))
+        listened = self.log(name).count("Server listening")
         self._servers[name].send_signal(signal.SIGHUP)
         deadline = time.monotonic() + _START_SECONDS
-        while self.log(name).count("Server listening") < 2:
+        while self.log(name).count("Server listening") == listened:
             if time.monotonic() > deadline:
                 raise LabError("sshd on %s does not listen again:\n%s" % (name, self.log(name)))
             time.sleep(0.02)
@@ -218,15 +247,15 @@ class Site:
     # Playbooks
 
     def run(
-        self, plays: t.Sequence[t.Mapping[str, object]], *arguments: str, **environment: str
+        self, plays: t.Sequence[t.Mapping[str, object]], *arguments: str, timeout: float = _PLAY_SECONDS
     ) -> subprocess.CompletedProcess[str]:
-        """Runs ansible-playbook on the controller, whatever comes of it."""
+        """Runs ansible-playbook on the controller for ``timeout`` seconds at most, whatever comes of it."""
         playbook = self._write("playbook.yml", json.dumps(list(plays)))
         return self.controller.run(
             ["ansible-playbook", str(playbook), *arguments],
             check=False,
-            env={**self._environment, **environment},
-            timeout=_PLAY_SECONDS,
+            env=self._environment,
+            timeout=timeout,
         )
 
     def run_playbook(self, name: str, *arguments: str) -> subprocess.CompletedProcess[str]:

@@ -29,7 +29,7 @@ import socket
 import struct
 import typing as t
 
-from . import chains, conntrack, frames, nftables, packets
+from . import chains, conntrack, frames, nftables, packets, published
 from .closing import Closing
 from .namespaces import Lab, LabError
 from .netlink import Netlink
@@ -74,6 +74,9 @@ _TRACKING_SETTINGS: t.Mapping[str, int] = {
 }
 
 
+_KINDS = (chains.TRACKED, chains.PUBLISHED, chains.RESET, chains.UNTRACKED)
+
+
 class _Sent(t.NamedTuple):
     """A packet of the batch: its place in the caller's list, and its octets from the IP header on."""
 
@@ -87,16 +90,18 @@ class VerdictLab(Closing):
 
     Args:
         interfaces: Names; ``lo`` is always there.
+        publishes: Whether packets can be for published ports.
 
     Attributes:
         host: The host with the ruleset, to run further commands in.
     """
 
-    def __init__(self, interfaces: t.Sequence[str]) -> None:
+    def __init__(self, interfaces: t.Sequence[str], *, publishes: bool = False) -> None:
         names = [name for name in interfaces if name != "lo"]
         if len(set(names)) != len(names) or not names or len(names) > _MOST_INTERFACES:
             raise ValueError("1 to %d different interfaces are needed" % _MOST_INTERFACES)
         self._names = [*names, "lo"]
+        self._publishes = publishes
         self._lab = Lab()
         self._open: t.List[t.Union[socket.socket, Netlink]] = []
         try:
@@ -123,6 +128,8 @@ class VerdictLab(Closing):
         self._connect()
         self._route()
         self.host.nft(chains.text(self._names))
+        if self._publishes:
+            published.open_way(self.host, self._wire, len(self._names))
         for name, value in _TRACKING_SETTINGS.items():
             self.host.sysctl(name, value)
         self._netlink = Netlink(self.host)
@@ -246,6 +253,8 @@ class VerdictLab(Closing):
         found = [DROP] * len(everything)
         for position, packet in enumerate(everything):
             reason = packets.why_impossible(packet)
+            if reason is None and packet.published and not self._publishes:
+                reason = "the lab was made without published ports"
             if reason is None and packet.interface not in self._indexes:
                 reason = "the lab has no interface %r" % packet.interface
             if reason is not None:
@@ -257,10 +266,12 @@ class VerdictLab(Closing):
     def _batches(self, everything: t.Sequence[LabPacket]) -> t.Iterator[t.Dict[int, _Sent]]:
         """Packets by number, as many as there are numbers of the kinds that they need."""
         batch: t.Dict[int, _Sent] = {}
-        free = {first: first for first, _last in (chains.TRACKED, chains.RESET, chains.UNTRACKED)}
+        free = {first: first for first, _last in _KINDS}
         for position, packet in enumerate(everything):
             if packet.is_kernel_reset:
                 kind = chains.RESET
+            elif packet.published:
+                kind = chains.PUBLISHED
             else:
                 kind = chains.UNTRACKED if packet.state == "untracked" else chains.TRACKED
             number = free[kind[0]]

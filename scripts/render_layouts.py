@@ -4,7 +4,8 @@
 
 """Writes the rulesets in docs/layouts.md anew: each ``nft`` block shows what the ``yaml`` block before it compiles to.
 
-Shown are the maps, and the chains with the policies: what is the same for every host is described once.
+Shown are the maps, and the chains with the policies: what is the same for every host, or the same again for
+published ports, is described once.
 """
 
 from __future__ import annotations
@@ -27,7 +28,7 @@ from plugins.module_utils._policy.program import build_program  # noqa: E402 - t
 PAGE = ROOT / "docs" / "layouts.md"
 _EXAMPLE = re.compile(r"```yaml\n(?P<variables>.*?)```\n(?P<between>.*?)```nft\n(?P<ruleset>.*?)```", re.DOTALL)
 _BLOCK = re.compile(r"\t(?P<kind>map|chain) (?P<name>\S+) \{\n(?:.*?\n)??\t\}\n", re.DOTALL)
-_LEFT_OUT = re.compile(r"managed_by_palisade|(?:in|e)gress_(?:neighbours|states)_.*|input|output")
+_LEFT_OUT = re.compile(r"managed_by_palisade|(?:in|e)gress_(?:neighbours|states)_.*|published.*|input|forward|output")
 
 
 def render_page(page: str) -> str:

@@ -23,7 +23,7 @@ sys.path.insert(0, str(CHECKOUT))
 from plugins.module_utils._analysis.codes import CODES_OF_HOSTS  # noqa: E402 - after the path is set
 from plugins.module_utils._policy.built_in import BUILT_IN_NAMES  # noqa: E402 - the same
 from plugins.module_utils._policy.catalogue import SERVICES  # noqa: E402 - the same
-from plugins.module_utils._policy.model import Action, Direction, Layout  # noqa: E402 - the same
+from plugins.module_utils._policy.model import Action, Direction, Layout, Published  # noqa: E402 - the same
 from plugins.module_utils._policy.profiles import PROFILES  # noqa: E402 - the same
 from plugins.module_utils._policy.protocols import (  # noqa: E402 - the same
     ICMP_TYPES,
@@ -478,6 +478,12 @@ def build() -> Schema:
             "firewall_interfaces_ignored": _interfaces(
                 "Ignored interfaces",
                 "Never filtered when firewall_interfaces is empty. Default: %s." % ", ".join(INTERFACES_IGNORED),
+            ),
+            "firewall_published": _described(
+                "Published ports",
+                "Packets that are forwarded to a published container port: filter (the ingress policies decide, on the "
+                "original address and port) or leave. Default: filter.",
+                _or_null(_words(one.value for one in Published)),
             ),
             "firewall_safeguards": _ref("safeguards"),
             "firewall_log_dropped": _ref("log_dropped"),

@@ -8,11 +8,11 @@ from __future__ import annotations
 import os
 import statistics
 import struct
-import types
 import typing as t
 
 from ansible_collections.palisade.nftables.plugins.module_utils._policy.packet import Packet
 from lab import frames, nftables
+from lab.closing import Closing
 from lab.namespaces import Host, Lab, LabError, default_private
 from lab.netlink import Netlink
 from lab.packets import TCP, LabPacket
@@ -122,7 +122,7 @@ class Seat:
         self._netlink.close()
 
 
-class Arena:
+class Arena(Closing):
     """The hosts, and the one that sends to all of them. A context manager."""
 
     def __init__(self) -> None:
@@ -139,15 +139,8 @@ class Arena:
         # What is sent is handled on the same processor, within the call.
         os.sched_setaffinity(0, {max(self._allowed)})
 
-    def __enter__(self) -> Arena:
-        return self
-
-    def __exit__(
-        self,
-        kind: t.Optional[t.Type[BaseException]],
-        problem: t.Optional[BaseException],
-        trace: t.Optional[types.TracebackType],
-    ) -> None:
+    def close(self) -> None:
+        """Removes the hosts, and lets this process run anywhere again."""
         os.sched_setaffinity(0, self._allowed)
         for seat in self._seats:
             seat.close()

@@ -52,8 +52,11 @@ class Archive:
             self._entries[path] = _Entry(stat.S_IFDIR | mode)
 
     def add_text(self, path: str, text: str, mode: int = 0o644) -> None:
+        self.add_octets(path, text.encode(), mode)
+
+    def add_octets(self, path: str, content: bytes, mode: int = 0o644) -> None:
         self._add_parents(path)
-        self._entries[path] = _Entry(stat.S_IFREG | mode, content=text.encode())
+        self._entries[path] = _Entry(stat.S_IFREG | mode, content=content)
 
     def add_link(self, path: str, target: str) -> None:
         self._add_parents(path)

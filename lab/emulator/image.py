@@ -50,7 +50,7 @@ _PACKAGES = "/usr/local/lib/palisade/packages"
 _NFT = "/usr/local/lib/palisade/nft"
 _COLLECTIONS = "/usr/local/lib/palisade/collections"
 _CLASSBENCH = "/usr/local/lib/palisade/classbench"
-_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
 
 class ImageError(RuntimeError):
@@ -79,7 +79,10 @@ def build(
         if os.path.exists(path):
             archive.add_same(path)
     python = _add_python(archive)
-    _add_programs(archive)
+    add_programs(archive, _PROGRAMS, _EXTRAS)
+    # What the kernel itself calls.
+    if "/sbin/modprobe" not in archive:
+        archive.add_link("/sbin/modprobe", t.cast("str", shutil.which("modprobe", path=PATH)))
     _add_nft(archive, nft or kernel.suite)
     _add_modules(archive, kernel)
     _add_checkout(archive)
@@ -94,7 +97,7 @@ def build(
         "environment": {
             "HOME": "/root",
             "LC_ALL": "C.UTF-8",
-            "PATH": _PATH,
+            "PATH": PATH,
             "PYTHONPATH": ":".join((_PACKAGES, _COLLECTIONS, str(CHECKOUT))),
             # Nothing that is compiled here is kept.
             "PYTHONDONTWRITEBYTECODE": "1",
@@ -155,20 +158,25 @@ def _with_requirements(names: t.Iterable[str]) -> t.Iterator[importlib.metadata.
         ]
 
 
-def _add_programs(archive: Archive) -> None:
+def add_programs(archive: Archive, names: t.Iterable[str], extras: t.Iterable[str] = ()) -> None:
+    """Puts programs of this machine where they are here, with the libraries that they are loaded with.
+
+    Args:
+        extras: Left out where they are not installed.
+
+    Raises:
+        ImageError: One of the others is not installed here.
+    """
     found = []
-    for name in (*_PROGRAMS, *_EXTRAS):
-        place = shutil.which(name, path=_PATH)
-        if place is None and name in _EXTRAS:
-            continue
+    for name in names:
+        place = shutil.which(name, path=PATH)
         if place is None:
             raise ImageError("%s is not installed here" % name)
-        archive.add_same(place)
         found.append(place)
+    found.extend(place for place in (shutil.which(name, path=PATH) for name in extras) if place is not None)
+    for place in found:
+        archive.add_same(place)
     _add_libraries(archive, found)
-    # What the kernel itself calls.
-    if "/sbin/modprobe" not in archive:
-        archive.add_link("/sbin/modprobe", t.cast("str", shutil.which("modprobe", path=_PATH)))
 
 
 def _add_nft(archive: Archive, suite: str) -> None:
@@ -178,7 +186,7 @@ def _add_nft(archive: Archive, suite: str) -> None:
         archive.add_tree(_NFT, str(cached), _is_of_nft)
         archive.add_text("/usr/local/sbin/nft", '#!/bin/sh\nexec %s/nft "$@"\n' % _NFT, 0o755)
         return
-    own = shutil.which("nft", path=_PATH)
+    own = shutil.which("nft", path=PATH)
     if own is None:
         raise ImageError("nft is not installed here")
     archive.add_same(own)

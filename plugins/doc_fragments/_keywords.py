@@ -56,6 +56,11 @@ options:
       - Those of container and virtual machine managers where it is not given.
     type: list
     elements: str
+  published:
+    description: What happens to packets for published container ports, as in C(firewall_published).
+    type: str
+    choices: [filter, leave]
+    default: filter
   safeguards:
     description: What keeps the host alive, as in C(firewall_safeguards).
     type: dict

@@ -28,8 +28,9 @@ options:
     description:
       - The packet, in words such as V(tcp from 203.0.113.7 to port 22), or as a dictionary with C(protocol), C(source),
         C(destination), C(source_port), C(destination_port), C(icmp_type), C(direction), C(state), C(flow_direction),
-        C(interface), C(family), C(hop_limit), C(tcp_reset). C(from), C(to) and C(port) are short for C(source),
-        C(destination) and C(destination_port).
+        C(interface), C(family), C(hop_limit), C(tcp_reset), C(route). C(from), C(to) and C(port) are short for
+        C(source), C(destination) and C(destination_port). The C(route) is V(local), V(published) for a packet to the
+        published port of a container, by the address and port that it arrives with, or V(forwarded).
       - What is not said is assumed. A packet is incoming, of a new connection, on a filtered interface, from a dynamic
         port, and an address that is not said is one that no rule names. Where the answer depends on that,
         RV(_value.depends_on) names it.
@@ -70,7 +71,8 @@ _value:
       type: str
     stage:
       description:
-        - Where in the order of evaluation it was decided. V(interface), the interface is not filtered; V(unrestricted),
+        - Where in the order of evaluation it was decided. V(interface), the interface is not filtered;
+          V(forwarded), the packet is not for the host; V(unrestricted),
           nothing restricts the direction; V(state), the state of the connection; V(fixed), a rule of the profile;
           V(safeguard); V(default-policy); V(assigned); V(default-action).
       type: str

@@ -283,6 +283,11 @@ confirmation:
       type: str
       returned: success
       sample: a new connection from the controller was accepted
+    waited:
+      description: Seconds from the timer's start to the confirmation.
+      type: float
+      returned: when the change was confirmed
+      sample: 1.4
 findings:
   description:
     - What lint finds on the controller, where the variables come from the inventory and something was found. Those that

@@ -17,6 +17,8 @@ import typing as t
 
 from ansible.errors import AnsibleConnectionFailure, AnsibleError
 
+from ..module_utils._host.take_back import UNHEARD
+
 if t.TYPE_CHECKING:
     from ansible.plugins.connection import ConnectionBase
 
@@ -95,11 +97,15 @@ class Confirmation:
             words = (
                 "sshd answered a new connection" if answered else "a new connection from the controller was accepted"
             )
-            result["confirmation"] = {"state": "confirmed", "note": words}
+            result["confirmation"]["note"] = words
         return result
 
     def _merged(self, done: Result) -> Result:
         if done.get("failed"):
+            message = str(done.get("msg", ""))
+            if UNHEARD in message:
+                # It came through once the rules from before were back.
+                return {**done, **self._taken_back(message, "")}
             return {**done, "changed": False}
         merged = {**self._begun, "confirmation": done["confirmation"], "persistence": done["persistence"]}
         for name in ("notes", "warnings"):
@@ -109,13 +115,12 @@ class Confirmation:
     def _lost(self, complaint: str) -> Result:
         """Nothing reached the host before its timer ran out."""
         time.sleep(max(0.0, self._deadline - time.monotonic()))
-        found = self._ask_what_became()
+        return self._taken_back(self._ask_what_became(), complaint)
+
+    def _taken_back(self, found: str, complaint: str) -> Result:
         way_in = self._waiting.get("way_in") or "Which rule refused the connection is not known."
-        message = "The new ruleset was in force, but no new connection reached the host to confirm it.\n%s\n%s\n%s" % (
-            found,
-            way_in,
-            complaint,
-        )
+        said = "The new ruleset was in force, but no new connection reached the host to confirm it."
+        message = "\n".join(text for text in (said, found, way_in, complaint) if text)
         return {
             "failed": True,
             "changed": False,

@@ -7,8 +7,9 @@
 A packet says its ``direction`` and, where it matters, ``protocol`` (default tcp), ``source`` and
 ``destination`` (the default is some stranger, and this host), ``source_port``, ``destination_port``,
 ``icmp_type``, ``hop_limit``, ``tcp_reset``, ``family`` (default 4, or that of an address),
-``interface`` (default eth0), ``state`` (default new) and ``reply`` (default false). Expected are its
-``verdict``, and ``by`` and ``stage``: what decided, and where in the order of evaluation.
+``interface`` (default eth0), ``state`` (default new), ``reply`` (default false) and ``route`` (default
+local). Expected are its ``verdict``, and ``by`` and ``stage``: what decided, and where in the order of
+evaluation.
 """
 
 from __future__ import annotations
@@ -17,7 +18,12 @@ import typing as t
 
 from ansible_collections.palisade.nftables.plugins.module_utils._core.addresses import parse_address
 from ansible_collections.palisade.nftables.plugins.module_utils._policy.evaluate import Decision
-from ansible_collections.palisade.nftables.plugins.module_utils._policy.model import Direction, FlowDirection, State
+from ansible_collections.palisade.nftables.plugins.module_utils._policy.model import (
+    Direction,
+    FlowDirection,
+    Route,
+    State,
+)
 from ansible_collections.palisade.nftables.plugins.module_utils._policy.packet import Packet
 from ansible_collections.palisade.nftables.plugins.module_utils._policy.protocols import (
     ICMP_TYPES,
@@ -41,6 +47,7 @@ _KEYS = {
     "interface",
     "state",
     "reply",
+    "route",
     *_EXPECTED,
 }
 _STRANGER = {4: "203.0.113.9", 6: "2001:db8:ffff::9"}
@@ -82,6 +89,7 @@ def read_packet(written: t.Mapping[str, t.Any]) -> Packet:
         tcp_reset=written.get("tcp_reset", False),
         state=State(written.get("state", "new")),
         flow_direction=FlowDirection.REPLY if written.get("reply") else FlowDirection.ORIGINAL,
+        route=Route(written.get("route", "local")),
     )
 
 

@@ -3,7 +3,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """One run of the module's core on this host, as a process of its own that can be killed.
 
-one_run.py ROOT OPTIONS    OPTIONS: JSON: variables, phase, timeout, token
+one_run.py ROOT OPTIONS    OPTIONS: JSON: variables, phase, timeout, token; seconds: how long a program that is run may
+                           take, 0 for as long as always
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ from __future__ import annotations
 import json
 import sys
 
+from ansible_collections.palisade.nftables.plugins.module_utils._host import nft, persistence, services, watchdog
 from ansible_collections.palisade.nftables.plugins.module_utils._host.apply import run
 from ansible_collections.palisade.nftables.plugins.module_utils._host.confirm import Confirm, Phase
 from ansible_collections.palisade.nftables.plugins.module_utils._host.errors import HostError
@@ -22,6 +24,8 @@ def main() -> int:
     asked = json.loads(sys.argv[2])
     confirm = Confirm(Phase(asked["phase"]), asked["timeout"], token=asked["token"])
     options = Options(variables=asked["variables"], connection="podman", diff=False, confirm=confirm)
+    if asked["seconds"]:
+        nft._SECONDS = watchdog._SECONDS = services._SECONDS = persistence._SYSTEMCTL_SECONDS = asked["seconds"]
     # What comes before is the interpreter's; a fault there is no fault of a run.
     sys.stderr.write("begin\n")
     try:

@@ -47,8 +47,10 @@ class Target:
     def __init__(self, network: Host, root: pathlib.Path) -> None:
         self.network = network
         self.root = root
+        #: The same folder, as the runs are told.
+        self.inside = str(root)
         for folder in ("etc/systemd/system", "run/systemd/system"):
-            (root / folder).mkdir(parents=True)
+            (root / folder).mkdir(parents=True, exist_ok=True)
         self.environment = {**os.environ, "PYTHONPATH": "%s:%s" % (CHECKOUT / ".cache" / "collections", CHECKOUT)}
 
     def run(
@@ -59,17 +61,24 @@ class Target:
         token: str = "",
         before: t.Sequence[str] = (),
         path: str = "",
+        seconds: float = 0,
     ) -> subprocess.CompletedProcess[str]:
-        """A run of its own process; ``before`` are words that come before its command."""
-        asked = {"variables": variables, "phase": phase, "timeout": TIMEOUT, "token": token}
+        """A run of its own process.
+
+        Args:
+            before: Words that come before its command.
+            path: PATH of the run, where it is another one.
+            seconds: What a program that the run starts may take; 0: as long as always.
+        """
+        asked = {"variables": variables, "phase": phase, "timeout": TIMEOUT, "token": token, "seconds": seconds}
         program = str(CHECKOUT / "tests" / "faults" / "one_run.py")
-        command = [*before, sys.executable, program, str(self.root), json.dumps(asked)]
+        command = [*before, sys.executable, program, self.inside, json.dumps(asked)]
         environment = {**self.environment, "PATH": path} if path else self.environment
         return self.network.run(command, check=False, env=environment, timeout=_SECONDS)
 
-    def begin(self, variables: t.Mapping[str, t.Any]) -> str:
+    def begin(self, variables: t.Mapping[str, t.Any], *, path: str = "") -> str:
         """Makes a change that waits, and returns its token."""
-        done = self.run(variables, phase="begin")
+        done = self.run(variables, phase="begin", path=path)
         assert done.returncode == 0, done.stderr
         return str(json.loads(done.stdout)["confirmation"]["token"])
 
@@ -119,7 +128,7 @@ def _without_unused(listing: str) -> str:
     inside = False
     for line in listing.splitlines():
         if line.startswith("\tchain "):
-            inside = line.split()[1] in ("ingress", "egress", "input", "output")
+            inside = line.split()[1] in ("ingress", "published", "egress", "input", "forward", "output")
         if inside:
             kept.append(line)
         if line == "\t}":

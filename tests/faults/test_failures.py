@@ -22,7 +22,7 @@ _NFT = str(shutil.which("nft"))
 _WRONG_NFT = {
     "fails": ("echo 'Error: Could not process rule: Device or resource busy' >&2; exit 1", "Device or resource busy"),
     "garbage": ("head -c 4096 /dev/urandom >&2; exit 3", "nft refused"),
-    "is killed": ("kill -9 $$", "nft refused"),
+    "is killed": ("kill -9 $$", "nft was ended by the signal 9"),
     "loads nothing the second time": (
         'case "$*" in *-f*) [ -e "$0.once" ] && exit 1; touch "$0.once";; esac; exec %s "$@"' % _NFT,
         "the rules in force stay",
@@ -52,6 +52,106 @@ def test_nft_that_fails_changes_nothing(network: Host, tmp_path: pathlib.Path, k
     assert not target.waits()
     assert target.run(OLD).returncode == 0
     assert target.state() == old
+    target.await_no_strays()
+
+
+#: A live load that blocks, before or after the kernel took it; loads in the scratch namespace do not.
+_BLOCKING = """\
+case "$*" in
+    *-f*)
+        if [ "$(readlink /proc/self/ns/net)" = '%(namespace)s' ]; then
+            echo >>"$0.loads"
+            if [ "$(wc -l <"$0.loads")" -eq %(number)d ]; then
+                %(first)s
+                exec sleep 600
+            fi
+        fi
+        ;;
+esac
+exec %(nft)s "$@"
+"""
+
+
+@pytest.mark.parametrize("phase", ["at_once", "begin"])
+@pytest.mark.parametrize("number", [1, 2])
+@pytest.mark.parametrize("first", ["true", _NFT + ' "$@"'], ids=["before", "after"])
+def test_nft_that_hangs_ends_in_a_bounded_time_and_nothing_unconfirmed_stays(
+    network: Host, tmp_path: pathlib.Path, first: str, number: int, phase: str
+) -> None:
+    target = Target(network, tmp_path / "root")
+    assert target.run(NEW).returncode == 0
+    new = target.state()
+    assert target.run(OLD).returncode == 0
+    old = target.state()
+    namespace = os.readlink("/proc/%d/ns/net" % network.pid)
+    script = _BLOCKING % {"namespace": namespace, "number": number, "first": first, "nft": _NFT}
+    path = _path_with(tmp_path / "bin", script)
+    done = target.run(NEW, phase=phase, path=path, seconds=2)
+    assert done.returncode == 1, done.stdout
+    message = json.loads(done.stdout)["failed"]
+    assert "did not end within 2 seconds" in message
+    # Nobody knows, so nothing is claimed.
+    assert "the rules in force stay" not in message
+    assert "whether the kernel took" in message
+    assert target.state().kernel in (old.kernel, new.kernel)
+    assert target.state().boot == old.boot
+    if phase == "begin":
+        assert "takes it back" in message
+        target.await_timer()
+        assert target.state() == old
+    healed = target.run(OLD)
+    assert healed.returncode == 0, healed.stdout
+    assert target.state() == old
+    target.await_no_strays()
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="to hide a program of the machine takes root")
+@pytest.mark.parametrize("phase", ["at_once", "begin", "confirm"])
+def test_without_nft_nothing_changes(network: Host, tmp_path: pathlib.Path, phase: str) -> None:
+    target = Target(network, tmp_path / "root")
+    assert target.run(OLD).returncode == 0
+    old = target.state()
+    token = target.begin(NEW) if phase == "confirm" else ""
+    hidden = os.path.realpath(_NFT)
+    network.run(["mount", "--bind", "/dev/null", hidden])
+    try:
+        done = target.run(NEW, phase=phase, token=token)
+    finally:
+        network.run(["umount", hidden])
+    assert done.returncode == 1
+    assert "nft is not installed" in json.loads(done.stdout)["failed"]
+    if token:
+        target.await_timer()
+    assert target.state() == old
+    assert target.run(OLD).returncode == 0
+    assert target.state() == old
+    target.await_no_strays()
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="a read-only file system takes root")
+@pytest.mark.parametrize("phase", ["at_once", "begin", "confirm"])
+def test_a_read_only_etc_is_found_before_anything_changes(network: Host, tmp_path: pathlib.Path, phase: str) -> None:
+    target = Target(network, tmp_path / "root")
+    assert target.run(OLD).returncode == 0
+    old = target.state()
+    token = target.begin(NEW) if phase == "confirm" else ""
+    waiting = target.state()
+    etc = str(target.root / "etc")
+    network.run(["mount", "--bind", etc, etc])
+    try:
+        network.run(["mount", "-o", "remount,bind,ro", etc])
+        done = target.run(NEW, phase=phase, token=token)
+    finally:
+        network.run(["umount", etc])
+    assert done.returncode == 1, done.stdout
+    message = json.loads(done.stdout)["failed"]
+    assert "Read-only file system" in message
+    # A change that waits is not confirmed: what is loaded at boot could not follow.
+    assert target.state() == (waiting if token else old)
+    if token:
+        target.await_timer()
+        assert target.state() == old
+    assert target.run(NEW).returncode == 0
     target.await_no_strays()
 
 

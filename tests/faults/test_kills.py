@@ -29,6 +29,8 @@ _EVERY = bool(os.environ.get("PALISADE_EVERY_FAULT"))
 #: Of a sample, how far apart; a prime, so that it meets other calls in every phase.
 _STEP = 1 if _EVERY else 23
 
+RecordProperty = t.Callable[[str, object], None]
+
 pytestmark = pytest.mark.skipif(shutil.which("strace") is None, reason="strace is missing")
 
 
@@ -67,13 +69,16 @@ def _states(target: Target) -> t.Tuple[State, State]:
 
 
 @pytest.mark.parametrize("phase", ["at_once", "begin", "confirm"])
-def test_a_killed_run_leaves_the_old_state_or_the_new_one(network: Host, tmp_path: pathlib.Path, phase: str) -> None:
+def test_a_killed_run_leaves_the_old_state_or_the_new_one(
+    network: Host, tmp_path: pathlib.Path, phase: str, record_property: RecordProperty
+) -> None:
     target = Target(network, tmp_path / "root")
     old, new = _states(target)
     calls = _calls_of(target, tmp_path / "log", phase)
     _settle(target, old, phase)
     assert len(calls) > _STEP
-    for call in calls[::_STEP]:
+    for tried, call in enumerate(calls[::_STEP], 1):
+        record_property("faults", tried)
         token = target.begin(NEW) if phase == "confirm" else ""
         done = target.run(NEW, phase=phase, token=token, before=_killed_at(*call))
         assert done.returncode != 0, call
@@ -95,13 +100,16 @@ def _settle(target: Target, old: State, phase: str) -> None:
     target.await_no_strays()
 
 
-def test_nft_that_is_killed_leaves_the_old_state_or_the_new_one(network: Host, tmp_path: pathlib.Path) -> None:
+def test_nft_that_is_killed_leaves_the_old_state_or_the_new_one(
+    network: Host, tmp_path: pathlib.Path, record_property: RecordProperty
+) -> None:
     target = Target(network, tmp_path / "root")
     old, new = _states(target)
     nft = shutil.which("nft")
     folder = tmp_path / "bin"
     folder.mkdir()
     for number in range(1, 8):
+        record_property("faults", number)
         wrapper = folder / "nft"
         wrapper.write_text(
             "#!/bin/sh\nexec strace -qq -o /dev/null -e trace=sendmsg,sendto,write "

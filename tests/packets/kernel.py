@@ -45,6 +45,7 @@ def lab_packet(packet: Packet) -> LabPacket:
         hop_limit=packet.hop_limit,
         state=packet.state.value,
         ct_direction=packet.flow_direction.value,
+        published=packet.route.value == "published",
     )
 
 

@@ -204,10 +204,17 @@ def hosts(network: Network) -> t.Iterator[t.Tuple[Host, Host]]:
         yield host, wire
 
 
+class Changing(t.Protocol):
+    """Role variables that are others from time to time."""
+
+    def variables(self) -> t.Dict[str, t.Any]:
+        """As they are now."""
+
+
 class Changes:
     """Brings the host to one version of the policy after another, as the module does."""
 
-    def __init__(self, host: Host, root: pathlib.Path, policy: Policy) -> None:
+    def __init__(self, host: Host, root: pathlib.Path, policy: Changing) -> None:
         for folder in ("etc", "run"):
             os.makedirs(root / folder, exist_ok=True)
         self._host = host

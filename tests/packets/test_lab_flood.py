@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import typing as t
 
 import pytest
@@ -127,3 +128,31 @@ def test_flood_of_established_flows(flooded: t.Tuple[Host, Host]) -> None:
 def test_flood_is_refused_without_somebody_to_send(flooded: t.Tuple[Host, Host]) -> None:
     with pytest.raises(ValueError, match="come from somewhere"):
         Flood(flooded[0], streams("ingress", 4))
+
+
+@pytest.mark.parametrize("family", [4, 6])
+def test_every_packet_of_a_fresh_stream_begins_a_flow_and_those_that_pass_are_tracked(
+    flooded: t.Tuple[Host, Host], family: int
+) -> None:
+    host, wire = flooded
+    fresh = {name: dataclasses.replace(stream, fresh=True) for name, stream in streams("ingress", family).items()}
+    with Flood(host, fresh, wire, {"eth0": "wire0"}) as flood:
+        flood.await_more()
+        tracked = host.run(["conntrack", "-L", "-f", "ipv%d" % family]).stdout.splitlines()
+        counted = flood.stop()
+    assert {name: (count.lost, count.leaked) for name, count in counted.items()} == {
+        "allowed": (0, 0),
+        "refused": (0, 0),
+    }
+    source = {4: "src=198.51.100.7", 6: "src=2001:db8:1::7"}[family]
+    # One burst has each packet of one source from 16 ports.
+    assert len(tracked) > 16
+    assert all(source in line and "[UNREPLIED]" in line for line in tracked), tracked[:5]
+
+
+def test_a_fresh_stream_is_of_new_udp_that_arrives(flooded: t.Tuple[Host, Host]) -> None:
+    host, wire = flooded
+    for refused in (streams("egress", 4), streams("ingress", 4, packets.TCP)):
+        fresh = {name: dataclasses.replace(stream, fresh=True) for name, stream in refused.items()}
+        with pytest.raises(ValueError, match="only new UDP"):
+            Flood(host, fresh, wire, {"eth0": "wire0"})

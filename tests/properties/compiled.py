@@ -6,12 +6,14 @@
 from __future__ import annotations
 
 import collections
+import dataclasses
 import random
 import typing as t
 from dataclasses import dataclass, field
 
 from ansible_collections.palisade.nftables.plugins.module_utils._compile.table import Table
 from ansible_collections.palisade.nftables.plugins.module_utils._nft.text import render_load
+from ansible_collections.palisade.nftables.plugins.module_utils._policy.model import Direction, Route, State
 from ansible_collections.palisade.nftables.plugins.module_utils._policy.packet import Packet
 from tests.packets.kernel import expected_on_the_wire, verdicts_of
 
@@ -23,6 +25,10 @@ if t.TYPE_CHECKING:
 
 #: An echo request without code, and a few words that look like ports of services.
 _LOOKS_LIKE_PORTS = ((0x0800, 53), (0x8000, 80), (53, 443), (0, 0), (65535, 65535))
+
+
+#: How many of the packets that arrive are compared again as forwarded ones.
+_PUBLISHED, _FORWARDED = 0.5, 0.02
 
 
 @dataclass
@@ -54,7 +60,7 @@ class Compared:
 def compare_model(
     truth: Truth, model: TableModel, packets: t.Sequence[Packet], seed: int, *, counters: bool = True
 ) -> Compared:
-    """Each packet through the evaluator and the model.
+    """Each packet through the evaluator and the model; some also as packets that the host forwards.
 
     Args:
         counters: Whether the table counts; without, no counter may count anything.
@@ -62,11 +68,11 @@ def compare_model(
     rng = random.Random(seed)
     ports = [(one.source_port, one.destination_port) for one in packets if one.source_port is not None]
     compared = Compared()
-    for packet in packets:
+    for packet in (*packets, *_forwarded(rng, packets)):
         decision = truth.decide(packet)
         counter = counter_of(decision, packet.direction) if counters else ""
         expected = (decision.action.value, (counter,) if counter else ())
-        compared.packets += 1
+        compared.packets += packet.route is Route.LOCAL
         for garbage in _garbage(rng, packet, ports):
             try:
                 outcome = model.decide(packet, garbage)
@@ -87,11 +93,24 @@ def compare_model(
                     )
                 )
                 break
-            if garbage is None:
+            if garbage is None and packet.route is Route.LOCAL:
                 compared.rules += outcome.rules
                 compared.lookups += outcome.lookups
                 compared.worst = max(compared.worst, outcome.rules)
     return compared
+
+
+def _forwarded(rng: random.Random, packets: t.Sequence[Packet]) -> t.Iterator[Packet]:
+    """A part of the packets that arrive, but for a published port, or for whoever the routes lead to.
+
+    Without a connection there is nothing that a table could have translated.
+    """
+    for packet in packets:
+        chosen = rng.random()
+        if packet.direction is Direction.INGRESS and chosen < _PUBLISHED + _FORWARDED:
+            tracked = packet.state not in (State.INVALID, State.UNTRACKED)
+            published = tracked and chosen < _PUBLISHED
+            yield dataclasses.replace(packet, route=Route.PUBLISHED if published else Route.FORWARDED)
 
 
 def _garbage(

@@ -77,6 +77,7 @@ _VARIABLES = (
     "firewall_default_policies",
     "firewall_interfaces",
     "firewall_interfaces_ignored",
+    "firewall_published",
     "firewall_safeguards",
     "firewall_log_dropped",
     "firewall_layout",
@@ -240,6 +241,7 @@ def valid_variables(draw: st.DrawFn) -> t.Dict[str, t.Any]:
         "firewall_default_policies": st.lists(st.sampled_from(["ping", "mail-block"]), max_size=2),
         "firewall_interfaces": st.lists(st.sampled_from(["eth0", "ens*", "wlan0.7"]), max_size=2),
         "firewall_interfaces_ignored": st.lists(st.sampled_from(["docker0", "br-*"]), max_size=2),
+        "firewall_published": st.sampled_from(["filter", "leave", "LEAVE"]),
         "firewall_safeguards": st.sampled_from(
             [
                 {"dns": True, "ntp": "auto", "dhcp": "yes", "ssh": {"ports": [22, "2200-2210"], "sources": ["office"]}},

@@ -20,6 +20,7 @@ from ansible_collections.palisade.nftables.plugins.module_utils._compile.table i
     NamedMap,
     SetReference,
     Table,
+    TableRule,
     Verdict,
     VerdictKind,
 )
@@ -37,10 +38,19 @@ _BITS: t.Mapping[Field, int] = {
     Field.DESTINATION_PORT: 16,
     Field.ICMP_TYPE: 8,
     Field.ICMPV6_TYPE: 8,
+    Field.ORIGINAL_DESTINATION4: 32,
+    Field.ORIGINAL_DESTINATION6: 128,
+    Field.ORIGINAL_DESTINATION_PORT: 16,
 }
 _FAMILY_FIELDS = {
     4: {Field.SOURCE4, Field.DESTINATION4, Field.ICMP_TYPE},
     6: {Field.SOURCE6, Field.DESTINATION6, Field.ICMPV6_TYPE},
+}
+#: What is looked up in a map that is declared for a field of the same type.
+_AS_DECLARED = {
+    Field.ORIGINAL_DESTINATION4: Field.DESTINATION4,
+    Field.ORIGINAL_DESTINATION6: Field.DESTINATION6,
+    Field.ORIGINAL_DESTINATION_PORT: Field.DESTINATION_PORT,
 }
 _MOST_FIELDS = 5
 _LARGEST_KEY = 64
@@ -97,6 +107,7 @@ def check_table(table: Table) -> Size:
                 assert len(rule.statements) == 1 or not isinstance(statement, Lookup), (chain.name, "beside", rule)
             for match in rule.matches:
                 _check_match(match, chain.name)
+            _check_original_port(rule, chain.name)
     _check_references(table)
     depth, walk = _depth_and_walk(table)
     assert depth <= _DEEPEST, "chains %d deep" % depth
@@ -134,6 +145,31 @@ def _check_match(match: Match, place: str) -> None:
         assert single or octet or all(low == high for low, high in match.value.intervals), (place, match)
     elif not isinstance(match.value, SetReference):
         assert match.value, (place, match)
+
+
+def _check_original_port(rule: TableRule, place: str) -> None:
+    """Only behind the one protocol that it belongs to does nft before 1.1 know the type of an original port.
+
+    And nft 1.0.6 lists several of them in a way that it does not read.
+    """
+    fields = [match.field for match in rule.matches]
+    looked_up = [field for one in rule.statements if isinstance(one, Lookup) for field in one.fields]
+    if Field.ORIGINAL_DESTINATION_PORT not in (*fields, *looked_up):
+        return
+    assert Field.SOURCE_PORT not in looked_up or looked_up[-1] is Field.ORIGINAL_DESTINATION_PORT, (place, rule)
+    at = fields.index(Field.ORIGINAL_DESTINATION_PORT) if Field.ORIGINAL_DESTINATION_PORT in fields else len(fields)
+    assert at, (place, rule)
+    before = rule.matches[at - 1]
+    assert before.field is Field.PROTOCOL, (place, rule)
+    assert isinstance(before.value, IntervalSet), (place, rule)
+    assert before.value.size == 1, (place, rule)
+    # A source port implies the protocol, which is left out for it: behind the original port that would be too late.
+    assert Field.SOURCE_PORT not in fields[at:], (place, rule)
+    if at < len(fields) and Field.SOURCE_PORT in fields:
+        assert fields.index(Field.SOURCE_PORT) == at - 2, (place, rule)
+    if at < len(fields):
+        value = rule.matches[at].value
+        assert isinstance(value, SetReference) or len(value.intervals) == 1, (place, rule)
 
 
 def _check_map(named: NamedMap) -> None:
@@ -207,7 +243,8 @@ def _check_references(table: Table) -> None:
         for rule in chain.rules:
             for statement in rule.statements:
                 if isinstance(statement, Lookup):
-                    assert statement.fields == by_name[statement.map_name].fields, (chain.name, statement)
+                    declared = tuple(_AS_DECLARED.get(field, field) for field in statement.fields)
+                    assert declared == by_name[statement.map_name].fields, (chain.name, statement)
     unused = sets ^ {one.name for one in table.sets}
     assert not unused, "not used or not there: %s" % sorted(unused)
     # A rule that nothing reaches keeps its counter, at 0.

@@ -32,7 +32,7 @@ from ansible_collections.palisade.nftables.plugins.module_utils._compile.table i
 )
 from ansible_collections.palisade.nftables.plugins.module_utils._core.addresses import BITS
 from ansible_collections.palisade.nftables.plugins.module_utils._core.intervals import Interval, IntervalSet
-from ansible_collections.palisade.nftables.plugins.module_utils._policy.model import Direction, State
+from ansible_collections.palisade.nftables.plugins.module_utils._policy.model import Direction, Route, State
 from ansible_collections.palisade.nftables.plugins.module_utils._policy.packet import Packet
 
 ICMP, TCP, ICMPV6 = 1, 6, 58
@@ -42,6 +42,8 @@ HOOKS: t.Mapping[Direction, t.Tuple[str, Field]] = {
     Direction.INGRESS: ("input", Field.INPUT_INTERFACE),
     Direction.EGRESS: ("output", Field.OUTPUT_INTERFACE),
 }
+#: Where packets go on that are not for the host.
+FORWARD = "forward"
 _FAMILY_WORDS = {4: "ipv4", 6: "ipv6"}
 
 #: What a map is keyed by: NFPROTO_IPV4 and NFPROTO_IPV6 of linux/netfilter.h.
@@ -50,7 +52,15 @@ _ADDRESS_FIELDS = {
     4: (Field.SOURCE4, Field.DESTINATION4),
     6: (Field.SOURCE6, Field.DESTINATION6),
 }
-_ADDRESS_BITS = {field: BITS[family] for family, fields in _ADDRESS_FIELDS.items() for field in fields}
+
+_ORIGINAL_FIELDS = {4: Field.ORIGINAL_DESTINATION4, 6: Field.ORIGINAL_DESTINATION6}
+_ADDRESS_BITS = {
+    field: BITS[family] for family in _ADDRESS_FIELDS for field in (*_ADDRESS_FIELDS[family], _ORIGINAL_FIELDS[family])
+}
+
+#: What the packet of a published port holds, whatever it was before: the container's address and port.
+_CONTAINER = {4: 0xC6120002, 6: 0x20010DB8_00000000_00000000_00000099}
+_CONTAINER_PORT = 8080
 
 #: More rules than any packet of a test passes: a table that is walked for longer has a loop.
 _MOST_RULES = 1_000_000
@@ -118,6 +128,14 @@ def values_of(packet: Packet, garbage: Garbage = None) -> _Values:
         values[Field.TCP_RESET] = "rst" if packet.tcp_reset else ""
     if packet.state not in (State.INVALID, State.UNTRACKED):
         values[Field.FLOW_DIRECTION] = packet.flow_direction.value
+        # What connection tracking has in the place of ports is never out of reach, and never of any meaning.
+        values[_ORIGINAL_FIELDS[packet.family]] = packet.destination
+        values[Field.ORIGINAL_DESTINATION_PORT] = (ports or (0, 0))[1]
+        values[Field.STATUS] = "dnat" if packet.route is Route.PUBLISHED else ""
+    if packet.route is Route.PUBLISHED:
+        values[destination] = _CONTAINER[packet.family]
+        if Field.DESTINATION_PORT in values:
+            values[Field.DESTINATION_PORT] = _CONTAINER_PORT
     return values
 
 
@@ -173,7 +191,6 @@ class _Node:
 class _Map:
     def __init__(self, named: NamedMap) -> None:
         self.name = named.name
-        self.fields = named.fields
         self._exact: t.Dict[t.Tuple[int, ...], Verdict] = {}
         self._node: t.Optional[_Node] = None
         elements = [(element.key, element.verdict) for element in named.elements]
@@ -182,16 +199,16 @@ class _Map:
         else:
             self._exact = {tuple(low for low, _high in key): verdict for key, verdict in elements}
 
-    def find(self, values: _Values, prefix: t.Optional[int] = None) -> t.Optional[Verdict]:
+    def find(self, values: _Values, lookup: Lookup) -> t.Optional[Verdict]:
         try:
-            key = tuple([values[field] for field in self.fields])
+            key = tuple([values[field] for field in lookup.fields])
         except KeyError:
             return None
-        if prefix is not None:
+        if lookup.prefix is not None:
             (address,) = key
-            rest = _ADDRESS_BITS[self.fields[0]] - prefix
+            rest = _ADDRESS_BITS[lookup.fields[0]] - lookup.prefix
             key = (address >> rest << rest,)
-        if Field.FAMILY in self.fields:
+        if Field.FAMILY in lookup.fields:
             key = tuple([_FAMILY_NUMBERS.get(value, value) for value in key])
         if self._node is None:
             return self._exact.get(key)
@@ -249,7 +266,8 @@ class TableModel:
                 answered with a reset and is not TCP.
         """
         values = values_of(packet, garbage)
-        rules: t.Sequence[_Rule] = self._chains[self._bases[HOOKS[packet.direction][0]]]
+        hook = HOOKS[packet.direction][0] if packet.route is Route.LOCAL else FORWARD
+        rules: t.Sequence[_Rule] = self._chains[self._bases[hook]]
         position = compared = lookups = 0
         back: t.List[t.Tuple[t.Sequence[_Rule], int]] = []
         counters: t.List[str] = []
@@ -275,7 +293,7 @@ class TableModel:
                         counters.append(statement.counter)
                     elif isinstance(statement, Lookup):
                         lookups += 1
-                        verdict = self._maps[statement.map_name].find(values, statement.prefix)
+                        verdict = self._maps[statement.map_name].find(values, statement)
                         if verdict is None:
                             # Without an element the rule has ended.
                             break

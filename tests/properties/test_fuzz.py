@@ -177,6 +177,7 @@ def _everywhere(value: t.Any) -> t.Iterator[t.Dict[str, t.Any]]:
         "firewall_default_policies",
         "firewall_interfaces",
         "firewall_interfaces_ignored",
+        "firewall_published",
         "firewall_safeguards",
         "firewall_log_dropped",
         "firewall_layout",

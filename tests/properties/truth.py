@@ -21,7 +21,7 @@ _FIRST = 32
 
 def counter_of(decision: Decision, direction: Direction) -> str:
     """The name of the counter that counts a decision; empty where none does."""
-    if decision.stage in (Stage.INTERFACE, Stage.UNRESTRICTED):
+    if decision.stage in (Stage.INTERFACE, Stage.FORWARDED, Stage.UNRESTRICTED):
         return ""
     if decision.stage is Stage.DEFAULT_ACTION:
         return "%s/default" % direction.value

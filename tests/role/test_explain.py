@@ -14,6 +14,9 @@ import typing as t
 
 import pytest
 
+if t.TYPE_CHECKING:
+    from .fleet import Fleet, Run
+
 CHECKOUT = pathlib.Path(__file__).resolve().parents[2]
 PAGE = CHECKOUT / "docs" / "explain.md"
 
@@ -55,3 +58,67 @@ def test_the_page_shows_what_is_printed(ansible_environment: t.Dict[str, str], c
 def test_it_asks_which_packet(ansible_environment: t.Dict[str, str]) -> None:
     with pytest.raises(AssertionError, match="Say which packet, such as -e 'packet="):
         answer(ansible_environment, ["ansible-playbook", "-i", "examples/hosts.yml", "palisade.nftables.explain"])
+
+
+POLICIES = """
+firewall_assigned: [ssh]
+firewall_policies:
+  ssh: {rules: [{direction: ingress, service: ssh, sources: [198.51.100.0/24], action: accept}]}
+"""
+
+
+def ask(fleet: Fleet, packet: str, *arguments: str) -> Run:
+    return fleet.run("palisade.nftables.explain", "-e", 'packet="%s"' % packet, "-e", "live=true", *arguments)
+
+
+def live(run: Run, host: str) -> t.Dict[str, t.Any]:
+    """What the kernel of a host does, by the result of the task."""
+    assert run.status == 0, run.output
+    return next(data["live"] for _word, name, data in run.results if name == host and "live" in data)
+
+
+def test_the_kernels_answer(fleet: Fleet) -> None:
+    """Wanted and live are the same, then differ in what a packet of no interest meets, then in its verdict."""
+    host = fleet.add("web1", "192.0.2.1")
+    fleet.write("group_vars/all.yml", POLICIES)
+    nothing = live(ask(fleet, "tcp from 203.0.113.7 to port 22"), "web1")
+    assert (nothing["verdict"], nothing["equal"]) == ("accept", False)
+    assert nothing["warning"] == "the host has no ruleset of ours: the policies are not in force there"
+    assert fleet.deploy().status == 0
+    before = fleet.table("web1")
+
+    run = ask(fleet, "tcp from 198.51.100.7 to port 22")
+    same = live(run, "web1")
+    assert (same["verdict"], same["origin"], same["variable"]) == ("accept", "ssh[0]", "firewall_policies")
+    assert (same["equal"], same["warning"]) == (True, "")
+    assert "live: accept, by ssh[0] of firewall_policies" in run.output
+    assert "the live ruleset is the wanted one" in run.output
+    assert live(ask(fleet, "tcp from 203.0.113.7 to port 22"), "web1")["origin"] == "default-ingress"
+    assert fleet.table("web1") == before
+
+    rule = "insert rule inet palisade input ip saddr 198.51.100.7 tcp dport 22 drop comment byhand"
+    host.run(["nft", rule])
+    elsewhere = live(ask(fleet, "tcp from 198.51.100.8 to port 22"), "web1")
+    assert (elsewhere["verdict"], elsewhere["equal"]) == ("accept", False)
+    assert "although this packet gets the same verdict" in elsewhere["warning"]
+    run = ask(fleet, "tcp from 198.51.100.7 to port 22")
+    differing = live(run, "web1")
+    assert (differing["verdict"], differing["origin"]) == ("drop", "byhand")
+    assert "this packet's verdict is drop there, and accept is wanted" in differing["warning"]
+    assert "[WARNING]" in run.output
+    text = next(data["text"] for _word, _name, data in run.results if "live" in data)
+    assert "```\n%s\n```" % text[text.index("live: ") :] in PAGE.read_text(encoding="utf-8")
+
+    host.run(["nft", "insert rule inet palisade input meta mark 1 drop"])
+    unknown = live(ask(fleet, "tcp from 198.51.100.7 to port 22"), "web1")
+    assert unknown["verdict"] == "unknown"
+    assert unknown["reason"] == "rule 1 of the chain input was not understood: the expression 'meta mark'"
+
+
+def test_a_packet_that_is_none_reaches_no_host(fleet: Fleet) -> None:
+    fleet.add("web1", "192.0.2.1")
+    fleet.write("group_vars/all.yml", POLICIES)
+    run = ask(fleet, "tcp from nowhere")
+    assert run.status != 0
+    assert run.executions == {"web1": 0}
+    assert "'nowhere' is not an address" in run.output

@@ -5,8 +5,6 @@
 
 from __future__ import annotations
 
-import os
-import re
 import socket
 import time
 import typing as t
@@ -14,33 +12,28 @@ import typing as t
 import pytest
 
 from lab.namespaces import Host
-from lab.reexec import in_user_namespace
 from lab.site import CONTROLLER, Site, open_site, role_play
+
+from .deploying import (
+    ACCEPTED,
+    OPEN,
+    SHUT,
+    TIMEOUT,
+    assert_nothing_waits,
+    await_table,
+    deploy,
+    files_of,
+    needs_logins,
+    table_of,
+)
 
 if t.TYPE_CHECKING:
     import collections.abc
 
 _HOST = "web"
-_TIMEOUT = 10
 _PORT = 4433
 
-_OPEN: t.Dict[str, t.Any] = {
-    "firewall_policies": {
-        "ssh": {"rules": [{"direction": "ingress", "service": "ssh", "action": "accept"}]},
-        "web": {"rules": [{"direction": "ingress", "service": "https", "action": "accept"}]},
-    },
-    "firewall_assigned": ["ssh", "web"],
-    "firewall_confirm_timeout": _TIMEOUT,
-}
-#: The way in is missing, and the safeguard that would have refused the run is off.
-_SHUT = {**_OPEN, "firewall_assigned": ["web"], "firewall_safeguards": {"ssh": False}}
-
-#: Two connections of ssh, each with what its TCP connection came from.
-_ACCEPTED = re.compile(r"^Accepted publickey for root from \S+ port ([0-9]+)", re.MULTILINE)
-
-pytestmark = pytest.mark.skipif(
-    os.geteuid() != 0 or in_user_namespace(), reason="sshd has to change to another user for a login, which takes root"
-)
+pytestmark = needs_logins
 
 
 @pytest.fixture(name="site")
@@ -49,42 +42,25 @@ def fixture_site() -> collections.abc.Iterator[Site]:
         yield site
 
 
-def _table(host: Host) -> str:
-    return host.run(["nft", "-s", "list", "table", "inet", "palisade"], check=False).stdout
-
-
-def _files(host: Host) -> str:
-    """Every file of ours with its content, and what waits or was left in /run."""
-    script = "cd / && find etc/palisade run/palisade -type f 2>/dev/null | sort | xargs -r sha256sum"
-    return host.run(["sh", "-c", script]).stdout
-
-
 def _packets(host: Host) -> int:
     """Of new connections to ssh."""
     listed = host.run(["nft", "list", "counter", "inet", "palisade", "policy/ssh/0"]).stdout
     return int(listed.split("packets ")[1].split()[0])
 
 
-def _assert_nothing_waits(host: Host) -> None:
-    assert host.run(["ls", "-A", "/run/palisade"], check=False).stdout == ""
-    assert "take_back.py" not in host.run(["ps", "-eo", "args"]).stdout
-
-
 def _deploy(site: Site, variables: t.Mapping[str, t.Any], *arguments: str) -> t.Tuple[int, str]:
-    site.write_inventory(variables)
-    done = site.run([role_play(_HOST)], "-v", *arguments)
-    return done.returncode, done.stdout + done.stderr
+    return deploy(site, variables, *arguments, hosts=_HOST)
 
 
 def _begun(site: Site, variables: t.Mapping[str, t.Any]) -> None:
     """Starts a deploy, and kills its controller once the host has the new rules and nobody confirmed them."""
     host = site.hosts[_HOST]
-    before = _table(host)
+    before = table_of(host)
     site.write_inventory(variables)
     process = site.start([role_play(_HOST)])
     try:
         deadline = time.monotonic() + 60
-        while _table(host) == before:
+        while table_of(host) == before:
             assert time.monotonic() < deadline, "the rules never changed"
             time.sleep(0.02)
     finally:
@@ -93,28 +69,21 @@ def _begun(site: Site, variables: t.Mapping[str, t.Any]) -> None:
         process.wait(timeout=10)
 
 
-def _await_table(host: Host, wanted: str, seconds: float) -> None:
-    deadline = time.monotonic() + seconds
-    while _table(host) != wanted:
-        assert time.monotonic() < deadline, _table(host)
-        time.sleep(0.1)
-
-
 def test_a_change_is_confirmed_over_a_new_connection(site: Site) -> None:
     host = site.hosts[_HOST]
-    status, output = _deploy(site, _OPEN)
+    status, output = _deploy(site, OPEN)
     assert status == 0, output
     assert '"state": "confirmed"' in output
-    assert "policy/web/0" in _table(host)
-    _assert_nothing_waits(host)
+    assert "policy/web/0" in table_of(host)
+    assert_nothing_waits(host)
     # The shared connection, and another one that only confirmed.
-    ports = _ACCEPTED.findall(site.log(_HOST))
+    ports = ACCEPTED.findall(site.log(_HOST))
     assert len(ports) == len(set(ports)) == 2
     # The way back is gone as well: what the last rules used.
-    status, output = _deploy(site, {**_OPEN, "firewall_assigned": ["ssh"]})
+    status, output = _deploy(site, {**OPEN, "firewall_assigned": ["ssh"]})
     assert status == 0, output
-    assert "policy/web/0" not in _table(host)
-    status, output = _deploy(site, {**_OPEN, "firewall_assigned": ["ssh"]})
+    assert "policy/web/0" not in table_of(host)
+    status, output = _deploy(site, {**OPEN, "firewall_assigned": ["ssh"]})
     assert (status, "changed=0" in output, "confirmation" in output) == (0, True, False), output
 
 
@@ -122,57 +91,69 @@ def test_a_change_is_confirmed_over_a_new_connection(site: Site) -> None:
 def test_a_change_that_shuts_the_way_in_is_taken_back(site: Site, *, first: bool) -> None:
     host = site.hosts[_HOST]
     if not first:
-        status, output = _deploy(site, _OPEN)
+        status, output = _deploy(site, OPEN)
         assert status == 0, output
-    before = _table(host), _files(host)
+    before = table_of(host), files_of(host)
     counted = 0 if first else _packets(host)
     assert first or counted
-    status, output = _deploy(site, _SHUT)
+    status, output = _deploy(site, SHUT)
     assert status == 2, output
     # The rules from before go on counting where they were.
     assert first or _packets(host) >= counted
-    assert (_table(host), _files(host)) == before
-    assert "no confirmation came within %d seconds" % _TIMEOUT in output
+    assert (table_of(host), files_of(host)) == before
+    assert "no confirmation came within %d seconds" % TIMEOUT in output
     assert "the rules from before are in force" in output
     # Why, and what to do.
     assert "the first packet (ingress): dropped by the default action" in output
     assert "{direction: ingress, protocol: tcp, destination_ports: 22" in output
-    _assert_nothing_waits(host)
-    status, output = _deploy(site, _OPEN)
+    assert_nothing_waits(host)
+    status, output = _deploy(site, OPEN)
     assert status == 0, output
+
+
+def test_a_connection_that_comes_after_the_timer_ran_out_is_told_what_kept_it(site: Site) -> None:
+    host = site.hosts[_HOST]
+    # TCP goes on asking, and is let in once the change was taken back.
+    status, output = _deploy(site, {**SHUT, "ansible_timeout": 6 * TIMEOUT})
+    assert status == 2, output
+    assert table_of(host) == ""
+    assert "no confirmation came within %d seconds" % TIMEOUT in output
+    assert "the first packet (ingress): dropped by the default action" in output
+    assert "{direction: ingress, protocol: tcp, destination_ports: 22" in output
+    assert_nothing_waits(host)
 
 
 def test_a_lost_controller_leaves_the_rules_from_before_and_the_next_run_says_so(site: Site) -> None:
     host = site.hosts[_HOST]
-    assert _deploy(site, _OPEN)[0] == 0
-    before = _table(host)
-    _begun(site, {**_OPEN, "firewall_assigned": ["ssh"]})
+    assert _deploy(site, OPEN)[0] == 0
+    before = table_of(host)
+    _begun(site, {**OPEN, "firewall_assigned": ["ssh"]})
     # Another run refuses while the first one waits, and changes nothing.
-    waiting = _table(host)
-    status, output = _deploy(site, _OPEN)
+    waiting = table_of(host)
+    status, output = _deploy(site, OPEN)
     assert status == 2
     assert "waits for its confirmation" in output
-    assert _table(host) == waiting
-    _await_table(host, before, _TIMEOUT + 10)
-    status, output = _deploy(site, _OPEN)
+    assert table_of(host) == waiting
+    await_table(host, before, TIMEOUT + 10)
+    status, output = _deploy(site, OPEN)
     assert status == 0, output
     assert "changed=0" in output
     assert "did not stay" in output
-    _assert_nothing_waits(host)
-    assert "did not stay" not in _deploy(site, _OPEN)[1]
+    assert_nothing_waits(host)
+    assert "did not stay" not in _deploy(site, OPEN)[1]
 
 
 def test_a_change_whose_timer_was_killed_is_taken_back_by_the_next_run(site: Site) -> None:
     host = site.hosts[_HOST]
-    assert _deploy(site, _OPEN)[0] == 0
-    before = _table(host)
-    _begun(site, {**_OPEN, "firewall_assigned": ["ssh"]})
+    assert _deploy(site, OPEN)[0] == 0
+    before = table_of(host)
+    _begun(site, {**OPEN, "firewall_assigned": ["ssh"]})
     host.run(["pkill", "-KILL", "-f", "take_back.py /run/palisade"])
-    status, output = _deploy(site, _OPEN)
+    status, output = _deploy(site, OPEN)
     assert status == 0, output
     assert "the timer that should have taken it back is gone" in output
-    assert _table(host) == before
-    _assert_nothing_waits(host)
+    assert table_of(host) == before
+    assert_nothing_waits(host)
 
 
 def _listen(host: Host, address: str) -> socket.socket:
@@ -187,10 +168,10 @@ def _listen(host: Host, address: str) -> socket.socket:
 def test_what_the_host_must_reach_is_asked_before_and_after(site: Site) -> None:
     host = site.hosts[_HOST]
     cut_off = {
-        **_OPEN,
+        **OPEN,
         "firewall_must_reach": ["%s:%d" % (CONTROLLER, _PORT)],
         "firewall_policies": {
-            **_OPEN["firewall_policies"],
+            **OPEN["firewall_policies"],
             "out": {
                 "rules": [
                     {"direction": "egress", "protocol": "tcp", "destination_ports": _PORT, "action": "drop"},
@@ -201,14 +182,14 @@ def test_what_the_host_must_reach_is_asked_before_and_after(site: Site) -> None:
         "firewall_assigned": ["ssh", "web", "out"],
     }
     with _listen(site.controller, CONTROLLER):
-        assert _deploy(site, _OPEN)[0] == 0
-        before = _table(host)
+        assert _deploy(site, OPEN)[0] == 0
+        before = table_of(host)
         status, output = _deploy(site, cut_off)
         assert status == 2, output
         assert "no longer reached %s port %d (firewall_must_reach)" % (CONTROLLER, _PORT) in output
-        assert _table(host) == before
-        _assert_nothing_waits(host)
-        assert "did not stay" not in _deploy(site, _OPEN)[1]
+        assert table_of(host) == before
+        assert_nothing_waits(host)
+        assert "did not stay" not in _deploy(site, OPEN)[1]
     # What was not reached before either is said, and does not stand in the way.
     status, output = _deploy(site, cut_off)
     assert status == 0, output
@@ -217,72 +198,72 @@ def test_what_the_host_must_reach_is_asked_before_and_after(site: Site) -> None:
 
 def test_async_is_refused(site: Site) -> None:
     host = site.hosts[_HOST]
-    site.write_inventory(_OPEN)
+    site.write_inventory(OPEN)
     task = {"palisade.nftables.ruleset": {"from_inventory": True}, "async": 60, "poll": 1}
     done = site.run([{"hosts": _HOST, "gather_facts": False, "tasks": [task]}])
     assert done.returncode == 2
     assert "cannot run with async" in done.stdout
-    assert _table(host) == ""
+    assert table_of(host) == ""
 
 
 def test_a_rollback_goes_back_to_the_ruleset_from_before_and_forward_again(site: Site) -> None:
     host = site.hosts[_HOST]
     rulesets = []
     for assigned in (["ssh", "web"], ["ssh"]):
-        status, output = _deploy(site, {**_OPEN, "firewall_assigned": assigned})
+        status, output = _deploy(site, {**OPEN, "firewall_assigned": assigned})
         assert status == 0, output
-        rulesets.append(_table(host))
+        rulesets.append(table_of(host))
     for wanted in (rulesets[0], rulesets[1]):
         done = site.run_playbook("palisade.nftables.rollback", "-v")
         assert done.returncode == 0, done.stdout
         assert '"state": "confirmed"' in done.stdout
-        assert _table(host) == wanted
+        assert table_of(host) == wanted
     done = site.run_playbook("palisade.nftables.rollback", "-e", "palisade_ruleset=0123456789ab")
     assert done.returncode == 2
     assert "there is no ruleset '0123456789ab' to go back to; this host keeps: " in done.stdout
-    assert _table(host) == rulesets[1]
+    assert table_of(host) == rulesets[1]
     assert len(host.run(["ls", "/etc/palisade/history"]).stdout.split()) == 4
     status = site.run_playbook("palisade.nftables.absent").returncode
-    assert (status, _files(host)) == (0, "")
+    assert (status, files_of(host)) == (0, "")
 
 
 def test_an_earlier_ruleset_is_forgotten_after_five_others(site: Site) -> None:
     host = site.hosts[_HOST]
     for port in range(7):
         rule = {"direction": "ingress", "protocol": "tcp", "destination_ports": 8000 + port, "action": "accept"}
-        policies = {**_OPEN["firewall_policies"], "more": {"rules": [rule]}}
-        variables = {**_OPEN, "firewall_policies": policies, "firewall_assigned": ["ssh", "more"]}
+        policies = {**OPEN["firewall_policies"], "more": {"rules": [rule]}}
+        variables = {**OPEN, "firewall_policies": policies, "firewall_assigned": ["ssh", "more"]}
         assert _deploy(site, {**variables, "firewall_confirm_timeout": 0})[0] == 0
     assert len(host.run(["ls", "/etc/palisade/history"]).stdout.split()) == 6
 
 
 def test_an_sshd_that_answers_and_wants_a_person_proves_the_way_in(site: Site) -> None:
     host = site.hosts[_HOST]
-    assert _deploy(site, _OPEN)[0] == 0
+    assert _deploy(site, OPEN)[0] == 0
     # The shared connection stays; a new one is refused by sshd, and not by the firewall.
     site.refuse_logins(_HOST)
-    status, output = _deploy(site, {**_OPEN, "firewall_assigned": ["ssh"]})
+    status, output = _deploy(site, {**OPEN, "firewall_assigned": ["ssh"]})
     assert status == 0, output
     assert "sshd answered a new connection" in output
-    assert "policy/web/0" not in _table(host)
-    _assert_nothing_waits(host)
+    assert "policy/web/0" not in table_of(host)
+    assert_nothing_waits(host)
 
 
 def test_two_runs_at_once_are_one_and_a_refusal(site: Site) -> None:
     host = site.hosts[_HOST]
-    assert _deploy(site, _OPEN)[0] == 0
+    assert _deploy(site, OPEN)[0] == 0
     rulesets = {}
     for name, assigned in (("one", ["ssh"]), ("other", ["web", "ssh"])):
-        variables = {**_OPEN, "firewall_assigned": assigned, "firewall_confirm_timeout": 0}
+        variables = {**OPEN, "firewall_assigned": assigned, "firewall_confirm_timeout": 0}
         assert _deploy(site, variables)[0] == 0
-        rulesets[name] = _table(host)
-    site.write_inventory({**_OPEN, "firewall_assigned": ["ssh"]})
+        rulesets[name] = table_of(host)
+    site.write_inventory({**OPEN, "firewall_assigned": ["ssh"]})
     runs = [site.start([role_play(_HOST)]) for _run in range(3)]
     statuses = [run.wait(timeout=120) for run in runs]
     assert set(statuses) <= {0, 2}
     assert 0 in statuses
-    assert _table(host) == rulesets["one"]
-    _assert_nothing_waits(host)
+    assert table_of(host) == rulesets["one"]
+    assert_nothing_waits(host)
 
 
 @pytest.mark.parametrize(
@@ -296,7 +277,7 @@ def test_two_runs_at_once_are_one_and_a_refusal(site: Site) -> None:
 )
 def test_other_ways_to_connect(site: Site, settings: t.Mapping[str, t.Any]) -> None:
     host = site.hosts[_HOST]
-    status, output = _deploy(site, {**_OPEN, **settings})
+    status, output = _deploy(site, {**OPEN, **settings})
     assert status == 0, output
     assert '"state": "confirmed"' in output
-    _assert_nothing_waits(host)
+    assert_nothing_waits(host)

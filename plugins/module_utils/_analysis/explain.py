@@ -56,7 +56,7 @@ def explain(program: Program, given: GivenPacket, assignments: t.Optional[t.Mapp
     decision = evaluate(program, packet)
     chain = program.chain(packet.direction)
     before: t.Sequence[Step] = ()
-    if decision.stage not in (Stage.INTERFACE, Stage.UNRESTRICTED):
+    if decision.stage not in (Stage.INTERFACE, Stage.FORWARDED, Stage.UNRESTRICTED):
         before = _before(chain, decision)
     assigned_at = ""
     if decision.stage is Stage.ASSIGNED and assignments is not None:
@@ -148,4 +148,5 @@ def packet_to_plain(packet: Packet) -> t.Dict[str, t.Any]:
         "flow_direction": packet.flow_direction.value,
         "hop_limit": packet.hop_limit,
         "tcp_reset": packet.tcp_reset,
+        "route": packet.route.value,
     }

@@ -21,6 +21,7 @@ _LISTED = 10
 #: What a person calls each stage.
 STAGE_WORDS: t.Mapping[Stage, str] = {
     Stage.INTERFACE: "interface",
+    Stage.FORWARDED: "forwarded packets",
     Stage.UNRESTRICTED: "unrestricted direction",
     Stage.STATE: "state of the connection",
     Stage.FIXED: "fixed rule of the profile",
@@ -62,6 +63,8 @@ def _reason(explanation: Explanation) -> str:
     direction = explanation.given.packet.direction.value
     if decision.stage is Stage.INTERFACE:
         return "the policies do not filter the interface %s" % decision.origin.name
+    if decision.stage is Stage.FORWARDED:
+        return "the policies leave it alone, because it goes on to somebody else (%s)" % decision.origin.name
     if decision.stage is Stage.UNRESTRICTED:
         return "nothing restricts the direction %s" % direction
     if decision.stage is Stage.DEFAULT_ACTION:

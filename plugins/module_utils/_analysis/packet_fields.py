@@ -19,7 +19,7 @@ from dataclasses import dataclass
 from .._core.addresses import AddressError, parse_range
 from .._core.errors import Path, Problems, show
 from .._core.ports import PortError, parse_ports
-from .._policy.model import Direction, FlowDirection, State
+from .._policy.model import Direction, FlowDirection, Route, State
 from .._policy.packet import Packet
 from .._policy.program import Program
 from .._policy.protocols import ICMP_TYPES, ICMPV6_TYPES, PORT_PROTOCOLS, PROTOCOL_NAMES, PROTOCOLS
@@ -47,6 +47,7 @@ FIELDS = (
     "family",
     "hop_limit",
     "tcp_reset",
+    "route",
 )
 
 _TCP = 6
@@ -151,6 +152,11 @@ class _Reader:
                 "flow_direction",
                 "a reply belongs to a connection that is known: write 'established reply', or no reply",
             )
+        route = self._enum("route", Route, Route.LOCAL)
+        if route is not Route.LOCAL and direction is Direction.EGRESS:
+            self._error("route", "a packet that leaves the host itself is not %s; write it incoming" % route.value)
+        if route is Route.PUBLISHED and state in (State.INVALID, State.UNTRACKED):
+            self._error("route", "a packet for a published port belongs to a connection, and is not %s" % state.value)
         if len(self._problems.errors) > self._errors or protocol is None:
             return None
         own = "destination" if direction is Direction.INGRESS else "source"
@@ -175,6 +181,7 @@ class _Reader:
             tcp_reset=self._tcp_reset(protocol),
             state=state,
             flow_direction=flow_direction,
+            route=route,
         )
         return GivenPacket(packet, frozenset(self._assumed)) if len(self._problems.errors) == self._errors else None
 

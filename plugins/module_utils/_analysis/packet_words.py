@@ -12,7 +12,7 @@ import re
 import typing as t
 
 from .._core.errors import Path, Problems, show
-from .._policy.model import State
+from .._policy.model import Route, State
 from .._policy.protocols import PROTOCOLS
 from .._policy.reading import suggestion
 
@@ -52,6 +52,7 @@ _ALONE: t.Mapping[str, t.Tuple[str, object]] = {
     **{word: ("protocol", word) for word in PROTOCOLS if word not in _FAMILIES},
     **{word: ("family", family) for word, family in _FAMILIES.items()},
     **{state.value: ("state", state.value) for state in State},
+    **{route.value: ("route", route.value) for route in Route},
     "original": ("flow_direction", "original"),
     "reply": ("flow_direction", "reply"),
     "reset": ("tcp_reset", True),
@@ -71,12 +72,13 @@ def read_words(text: str, place: Path, problems: Problems) -> t.Dict[str, object
     ::
 
         packet    := word*
-        word      := direction | protocol | family | state | way | "reset" | "ping"
+        word      := direction | protocol | family | state | way | route | "reset" | "ping"
                    | ("from" | "to") [ADDRESS] ["port" PORT] | "port" PORT
                    | ("on" | "interface") NAME | "type" ICMP-TYPE | "state" state | "ttl" NUMBER
         direction := "in" | "ingress" | "incoming" | "inbound" | "out" | "egress" | "outgoing" | "outbound"
         family    := "ipv4" | "ipv6"
         way       := "original" | "reply"
+        route     := "local" | "published" | "forwarded"
 
     In any order. A port belongs to the ``from`` or ``to`` before it, and is the destination's where there is
     none. What is wrong is added to ``problems`` and left out.

@@ -13,7 +13,7 @@ import typing as t
 from .._core.addresses import FAMILIES, AddressSet, format_address, format_interval
 from .._core.intervals import IntervalSet
 from .._core.ports import format_ports
-from .._policy.model import FlowDirection, Rule, State, Traffic
+from .._policy.model import FlowDirection, Route, Rule, State, Traffic
 from .._policy.packet import Packet
 from .._policy.protocols import ICMP_TYPES, ICMPV6_TYPES, PROTOCOL_NAMES
 from .._policy.traffic import ICMP, ICMPV6
@@ -134,4 +134,6 @@ def describe_packet(packet: Packet, unsaid: t.AbstractSet[str] = frozenset()) ->
     state = packet.state.value
     if packet.flow_direction is FlowDirection.REPLY:
         state += " reply"
+    if packet.route is not Route.LOCAL:
+        state += ", %s" % packet.route.value
     return "%s, %s, on %s" % (" ".join(words), state, packet.interface)

@@ -14,7 +14,7 @@ from __future__ import annotations
 import dataclasses
 import typing as t
 
-from .._policy.model import Stage
+from .._policy.model import Direction, Published, Stage
 from ._auto.arrange import MOST_ITEMS, arrange_all
 from ._auto.assemble import Assembler
 from ._auto.items import make_items
@@ -27,13 +27,19 @@ from .table import MARKER_CHAIN, NamedMap, NamedSet, Table, TableChain, TableRul
 
 #: Rules and elements for each box of a policy, and for each direction besides.
 _BUDGET = 5.6
+#: The same where the rules come once more at least, for published ports.
+_BUDGET_WITH_PUBLISHED = 4.8
 _BUDGET_BASE = 64
 
 _LOOKUP_HEADING = "Policies, by lookup; the first rule in their order decides"
 
 
-def layout_auto(program: LoweredProgram) -> t.Tuple[Table, t.Tuple[str, ...]]:
-    """The table of a program, and what of it could not be arranged, and why."""
+def layout_auto(program: LoweredProgram, *, share: float = 1.0) -> t.Tuple[Table, t.Tuple[str, ...]]:
+    """The table of a program, and what of it could not be arranged, and why.
+
+    Args:
+        share: Of the rules and elements that it usually may have.
+    """
     sets: t.Dict[str, NamedSet] = {}
     maps: t.Dict[str, NamedMap] = {}
     regular = [TableChain(MARKER_CHAIN)]
@@ -49,7 +55,9 @@ def layout_auto(program: LoweredProgram) -> t.Tuple[Table, t.Tuple[str, ...]]:
             if chain.default_counter:
                 counters[chain.default_counter] = None
             assembler = Assembler(chain.direction.value, sets)
-            regular.append(TableChain(chain.direction.value, tuple(_chain_rules(chain, program, assembler, notes))))
+            regular.append(
+                TableChain(chain.direction.value, tuple(_chain_rules(chain, program, assembler, notes, share)))
+            )
             constant.update(assembler.chains)
             maps.update(assembler.maps)
             rules = tuple(base_rules(chain, program, field))
@@ -68,6 +76,7 @@ def _chain_rules(
     program: LoweredProgram,
     assembler: Assembler,
     notes: t.List[str],
+    share: float,
 ) -> t.Iterator[TableRule]:
     shown = ""
     for table_rule in state_rules(chain, assembler.add_chain):
@@ -77,7 +86,9 @@ def _chain_rules(
     items = make_items(rule for rule in chain.rules if rule.stage is not Stage.STATE)
     if not chain.default_counter and len(items) <= MOST_ITEMS:
         items = merge_equals(items)
-    node, why = arrange_all(items, int(_BUDGET * len(items)) + _BUDGET_BASE)
+    comes_again = chain.direction is Direction.INGRESS and program.published is Published.FILTER
+    budget = _BUDGET_WITH_PUBLISHED if comes_again else _BUDGET
+    node, why = arrange_all(items, int(share * budget * len(items)) + _BUDGET_BASE)
     notes.extend("%s: %s" % (chain.direction.value, note) for note in why)
     for step in node.steps:
         heading = heading_of(step.item.rule) if isinstance(step, Rule) else _LOOKUP_HEADING

@@ -12,12 +12,20 @@ import typing as t
 
 from .._policy.model import Direction, Layout
 from .._policy.program import Program
+from ._auto.arrange import LIMIT_REACHED
 from .auto import layout_auto
 from .cost import ChainCost, measure_cost
 from .lower import lower
 from .lowered import LoweredProgram
 from .ordered import count_rules, layout_ordered
+from .published import add_forward
 from .table import Table
+
+#: Rules, and elements of maps, for each box of the policies, and besides.
+_MOST_FOR_BOX = 6
+_MOST_BESIDES = 200
+#: What a direction may have where it had too much.
+_SMALLER = 0.92
 
 
 class Compiled(t.NamedTuple):
@@ -56,4 +64,23 @@ def compile_with_cost(program: Program, *, layout: Layout = Layout.AUTO, counter
 
 
 def _lay_out(lowered: LoweredProgram, layout: Layout) -> t.Tuple[Table, t.Tuple[str, ...]]:
-    return (layout_ordered(lowered), ()) if layout is Layout.ORDERED else layout_auto(lowered)
+    if layout is Layout.ORDERED:
+        return add_forward(layout_ordered(lowered), lowered.published), ()
+    table, notes = layout_auto(lowered)
+    whole = add_forward(table, lowered.published)
+    if not _is_too_large(whole, lowered):
+        return whole, notes
+    # Packets for published ports are few beside those for the host, and each connection has one that gets here.
+    ordered = layout_ordered(lowered)
+    whole = add_forward(table, lowered.published, ordered)
+    if _is_too_large(whole, lowered):
+        # Plans are not counted to the last rule before they are made.
+        table, notes = layout_auto(lowered, share=_SMALLER)
+        whole = add_forward(table, lowered.published, ordered)
+    return whole, (*notes, "published ports: %s" % LIMIT_REACHED)
+
+
+def _is_too_large(table: Table, lowered: LoweredProgram) -> bool:
+    size = sum(len(chain.rules) for chain in table.chains) + sum(len(named.elements) for named in table.maps)
+    boxes = sum(len(rule.boxes) for chain in lowered.chains if chain.restricted for rule in chain.rules)
+    return size > _MOST_FOR_BOX * boxes + _MOST_BESIDES

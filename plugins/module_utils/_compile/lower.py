@@ -32,6 +32,7 @@ def lower(program: Program, *, counters: bool = True) -> LoweredProgram:
         interfaces=program.interfaces,
         interfaces_ignored=program.interfaces_ignored,
         log_dropped=program.log_dropped,
+        published=program.published,
     )
 
 

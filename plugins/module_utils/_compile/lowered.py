@@ -16,7 +16,7 @@ import typing as t
 from dataclasses import dataclass
 
 from .._core.intervals import IntervalSet
-from .._policy.model import Action, Direction, FlowDirection, LogDropped, Origin, Stage, State
+from .._policy.model import Action, Direction, FlowDirection, LogDropped, Origin, Published, Stage, State
 
 
 @dataclass(frozen=True)
@@ -82,3 +82,4 @@ class LoweredProgram:
     interfaces: t.Tuple[str, ...]
     interfaces_ignored: t.Tuple[str, ...]
     log_dropped: t.Optional[LogDropped]
+    published: Published = Published.FILTER

@@ -44,6 +44,10 @@ class Field(enum.Enum):
     TCP_RESET = "tcp flags & rst"
     STATE = "ct state"
     FLOW_DIRECTION = "ct direction"
+    STATUS = "ct status"
+    ORIGINAL_DESTINATION4 = "ct original ip daddr"
+    ORIGINAL_DESTINATION6 = "ct original ip6 daddr"
+    ORIGINAL_DESTINATION_PORT = "ct original proto-dst"
 
 
 @dataclass(frozen=True)
@@ -111,6 +115,7 @@ class Verdict:
 class Lookup:
     """Looks the values of ``fields`` up in a verdict map of the table; without an element the next rule follows.
 
+    The fields have the types of those that the map is declared with.
     A packet that lacks one of the fields has no element.
 
     Attributes:
@@ -204,7 +209,7 @@ class NamedMap:
 
 @dataclass(frozen=True)
 class TableChain:
-    """A chain; ``hook`` (``input``, ``output``) makes it a base chain of type filter, priority filter.
+    """A chain; ``hook`` (``input``, ``forward``, ``output``) makes it a base chain of type filter, priority filter.
 
     Attributes:
         constant: Its name carries a digest of its rules, and of what they lead to: a chain of that name

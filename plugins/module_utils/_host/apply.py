@@ -18,12 +18,12 @@ from .confirm import Confirm, Phase, check_answers, check_connection_is_new, cli
 from .errors import HostError
 from .files import Files
 from .history import recall, remember, remove_history
-from .loading import ApplyError, apply_plan, load
+from .loading import ApplyError, UnknownOutcomeError, apply_plan, load
 from .lock import hold_lock
 from .nft import Nft, NftMissingError, find_nft
 from .open_connections import learn
 from .options import Host, Options, Result
-from .persistence import remove_everything
+from .persistence import check_writable, remove_everything
 from .planning import Plan, Wanted, find_wanted, make_plan, plan_absent
 from .reachability import ask, checks
 from .ssh_guard import describe_way_in
@@ -70,6 +70,7 @@ def _change(options: Options, host: Host, nft: Nft, wanted: Wanted) -> Result:
     if plan.comparison.held is None:
         _count, problem = learn(host.root)
         plan.result["notes"].extend([problem] if problem else [])
+    check_writable(files, plan.persistence)
     if options.confirm.phase is Phase.BEGIN and not plan.change.is_tidying:
         _begin(plan, options, host, nft, wanted)
     else:
@@ -120,6 +121,11 @@ def _begin(plan: Plan, options: Options, host: Host, nft: Nft, wanted: Wanted) -
     )
     try:
         load(nft, [one for one in plan.change.transactions if not one.tidies or not plan.change.is_plain])
+    except UnknownOutcomeError as exc:
+        raise UnknownOutcomeError(
+            "%s. If they are the new rules, the host takes it back by itself within %d seconds"
+            % (exc, max(1, unconfirmed.seconds_left(pending)))
+        ) from exc
     except ApplyError:
         unconfirmed.forget(files, pending)
         raise
@@ -138,8 +144,11 @@ def _confirm(options: Options, host: Host, nft: Nft, wanted: Wanted) -> Result:
     if not confirm.answered:
         check_connection_is_new(pending, client_of(host.environ))
     notes = check_answers(files, pending, checks(wanted.facts, confirm.must_reach, host.root))
-    unconfirmed.forget(files, pending)
+    # What fails up to here leaves the timer to take the change back.
     plan = make_plan(options, host, nft, wanted)
+    check_writable(files, plan.persistence)
+    waited = unconfirmed.seconds_waited(pending)
+    unconfirmed.forget(files, pending)
     if not plan.change.is_tidying:
         raise ApplyError(
             "the change was confirmed and stays in force, but meanwhile something changed on this host: the table inet "
@@ -148,7 +157,7 @@ def _confirm(options: Options, host: Host, nft: Nft, wanted: Wanted) -> Result:
     apply_plan(plan, files, nft)
     _finish(options, plan, host, nft)
     plan.result["notes"].extend(notes)
-    plan.result["confirmation"] = {"state": "confirmed"}
+    plan.result["confirmation"] = {"state": "confirmed", "waited": round(waited, 1)}
     return plan.result
 
 

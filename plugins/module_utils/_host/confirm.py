@@ -70,8 +70,11 @@ def expect_pending(files: Files, token: str) -> Pending:
     """
     pending = unconfirmed.find_pending(files)
     if pending is None or pending.token != token:
+        told = unconfirmed.report_taken_back(files, token)
+        if told is not None:
+            unconfirmed.forget_taken_back(files)
         raise UnconfirmedError(
-            unconfirmed.report_taken_back(files, token)
+            told
             or "the change that was to be confirmed does not wait any more, and there is no report of it: the host was "
             "started anew, and what it loaded then is in force"
         )

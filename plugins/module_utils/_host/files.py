@@ -14,6 +14,7 @@ everything happens relative to it.
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import re
 import stat
@@ -101,6 +102,18 @@ class Files:
             _remove_abandoned(folder, _name(path))
         return True
 
+    def check_writable(self, path: str) -> None:
+        """Whether files can be made in a folder, or in the nearest one above it that exists.
+
+        Raises:
+            FileError: The system says that they cannot, such as on a read-only file system.
+        """
+        while not self.exists(path) and path != "/":
+            path = os.path.dirname(path)
+        if not os.access(self.locate(path), os.W_OK):
+            read_only = os.statvfs(self.locate(path)).f_flag & os.ST_RDONLY
+            raise FileError("%s: %s" % (path, os.strerror(errno.EROFS if read_only else errno.EACCES)))
+
     def remove(self, path: str) -> bool:
         """Removes a file of ours and what interrupted runs left of it; whether there was one.
 
@@ -136,6 +149,16 @@ class Files:
             os.fsync(folder)
             _remove_abandoned(folder, _name(path))
         return True
+
+    def flush_folder(self, path: str) -> None:
+        """Makes durable what another program has changed in the folder that holds a path.
+
+        Raises:
+            FileError: The system refused.
+        """
+        with _told(path), self._open_folder(path) as folder:
+            if folder is not None:
+                os.fsync(folder)
 
     def remove_abandoned(self, path: str, beginning: str = "") -> None:
         """Removes what killed runs left in a folder, of files whose names begin so. The caller holds the lock.

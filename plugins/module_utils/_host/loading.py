@@ -15,7 +15,7 @@ from .._nft.changes import Transaction
 from .errors import HostError
 from .files import Files
 from .kernel import outcome
-from .nft import Nft, NftError
+from .nft import Nft, NftError, NftUnknownError
 from .persistence import (
     apply_persistence,
     write_record,
@@ -27,7 +27,17 @@ class ApplyError(HostError):
     """A step failed; the message says what is in force now."""
 
 
+class UnknownOutcomeError(ApplyError):
+    """Nobody knows which rules are in force: the old ones or the new ones."""
+
+
 def load(nft: Nft, transactions: t.Sequence[Transaction]) -> None:
+    """Loads one transaction after another.
+
+    Raises:
+        UnknownOutcomeError: nft did not end by itself.
+        ApplyError: One was refused.
+    """
     before: t.Optional[Transaction] = None
     for transaction in transactions:
         try:
@@ -35,6 +45,11 @@ def load(nft: Nft, transactions: t.Sequence[Transaction]) -> None:
         except NftError as exc:
             if transaction.tidies:
                 message = "the new ruleset is in force, but what it no longer uses could not be removed from the table."
+            elif isinstance(exc, NftUnknownError):
+                raise UnknownOutcomeError(
+                    "%s: whether the kernel took the new ruleset is unknown. The next run finds out, and goes on from "
+                    "there" % exc
+                ) from exc
             else:
                 message = "the new ruleset could not be loaded, the rules in force stay.%s" % _take_back(nft, before)
             raise ApplyError("%s The next run goes on from there.\n%s" % (message, exc)) from exc

@@ -37,8 +37,8 @@ class NftNotPermittedError(NftError):
     """The kernel did not let us."""
 
 
-class NftTimeoutError(NftError):
-    """nft did not end; whether the kernel took the transaction is unknown."""
+class NftUnknownError(NftError):
+    """nft did not end by itself; of a transaction it is unknown whether the kernel took it."""
 
 
 class NftRefusedError(NftError):
@@ -100,6 +100,13 @@ class Nft:
         except NftRefusedError:
             return ""
 
+    def list_rules_json(self) -> str:
+        """Our table as JSON, protocols as numbers; empty where it is gone, or this nft knows no JSON."""
+        try:
+            return self._run(("-j", "-p", "list", "table", "inet", TABLE_NAME))
+        except NftRefusedError:
+            return ""
+
     def _list(self, *arguments: str) -> t.Optional[str]:
         try:
             return self._run(arguments)
@@ -112,13 +119,13 @@ class Nft:
         try:
             done = run_program((*self._arguments, *arguments), text=text, seconds=_SECONDS)
         except CommandTimeoutError as exc:
-            raise NftTimeoutError(
-                "%s; whether the kernel took the change is unknown, the next run finds out" % exc
-            ) from exc
+            raise NftUnknownError(str(exc)) from exc
         except HostError as exc:
             raise NftError(str(exc)) from exc
         if done.status == 0:
             return done.output
+        if done.status < 0:
+            raise NftUnknownError("%s was ended by the signal %d" % (self.path, -done.status))
         complaint = done.complaint or "exit status %d" % done.status
         if _NOT_PERMITTED in complaint:
             raise not_permitted(complaint.splitlines()[0])

@@ -12,6 +12,7 @@ A run that changes nothing only reads files; systemctl is asked when the unit it
 from __future__ import annotations
 
 import enum
+import os
 import typing as t
 
 from .boot import (
@@ -32,13 +33,17 @@ from .boot import (
 )
 from .command import find_program, run_program
 from .errors import HostError
-from .files import Files
+from .files import FileError, Files
 from .nftables_service import DROP_IN
 from .nftables_service import FOLDER as DROP_IN_FOLDER
 from .safeguard_set import find_ssh_ports, safeguard_text
 
 #: What was loaded last, where drift cannot be found by listing (see :mod:`.kernel`).
 RECORD = FOLDER + "/applied.json"
+
+#: There as long as systemd has not read unit files that a run wrote; gone after a boot, which reads them.
+_UNREAD = RUN_FOLDER + "/unread"
+_UNITS = (UNIT, SAFEGUARD_UNIT, DROP_IN)
 
 #: sd_booted(3)
 _SYSTEMD_RUNS = "/run/systemd/system"
@@ -117,6 +122,8 @@ def plan_persistence(
         changes.append("remove %s" % DROP_IN)
     if files.link(LOADED) != RULESET:
         changes.append("let %s say that the ruleset is loaded" % LOADED)
+    if files.exists(_UNREAD):
+        changes.append("let systemd read the unit files that an earlier run wrote")
     if files.link(WANTS) is None:
         changes.append("enable %s, which loads the ruleset at boot" % UNIT_NAME)
     note = "%s loads %s at boot, before the network comes up" % (UNIT_NAME, RULESET)
@@ -126,6 +133,23 @@ def plan_persistence(
             "table may be gone for an instant, until it is loaded again"
         )
     return PersistencePlan("systemd", note, tuple(changes), wanted.files)
+
+
+def check_writable(files: Files, plan: PersistencePlan) -> None:
+    """Finds a file system that is mounted read-only before anything changes: no file could follow the kernel.
+
+    Raises:
+        PersistenceError: There is one.
+    """
+    if not plan.changes:
+        return
+    for folder in dict.fromkeys(os.path.dirname(file.path) for file in plan.files):
+        try:
+            files.check_writable(folder)
+        except FileError as exc:
+            raise PersistenceError(
+                "%s. What is loaded at boot could not follow the kernel, so this run changed nothing" % exc
+            ) from exc
 
 
 def apply_persistence(files: Files, plan: PersistencePlan) -> None:
@@ -141,21 +165,26 @@ def apply_persistence(files: Files, plan: PersistencePlan) -> None:
         return
     files.make_folder(FOLDER, FOLDER_MODE)
     files.make_folder(RUN_FOLDER, FOLDER_MODE)
-    units_differ = False
     for file in plan.files:
         if file.path == DROP_IN:
             files.make_folder(DROP_IN_FOLDER, _DROP_IN_FOLDER_MODE)
-        written = files.write(file.path, file.text, file.mode)
-        units_differ = units_differ or (written and file.path in (UNIT, SAFEGUARD_UNIT, DROP_IN))
+        if file.path in _UNITS and not files.is_as(file.path, file.text, file.mode):
+            files.write(_UNREAD, "", RULESET_MODE)
+        files.write(file.path, file.text, file.mode)
         if file.path == RULESET:
             # The drop-in is of use only where this is there.
             files.write_link(LOADED, RULESET)
     if _drop_in_is_left(files, plan.files):
-        units_differ = _remove_drop_in(files) or units_differ
-    if units_differ:
+        files.write(_UNREAD, "", RULESET_MODE)
+        _remove_drop_in(files)
+    if files.exists(_UNREAD):
         _reload(files)
+        files.remove(_UNREAD)
     if files.link(WANTS) is None:
         _systemctl(files, "enable", UNIT_NAME)
+        # Which flushes neither the link nor the folder that it may have made for it.
+        files.flush_folder(WANTS)
+        files.flush_folder(os.path.dirname(WANTS))
 
 
 def write_record(files: Files, text: str) -> None:
@@ -194,6 +223,7 @@ def _remove(files: Files) -> None:
     if any(removed):
         _reload(files)
     files.remove_link(LOADED)
+    files.remove(_UNREAD)
     files.remove_folder(RUN_FOLDER)
     files.remove(RULESET)
     files.remove(SAFEGUARD)

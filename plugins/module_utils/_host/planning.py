@@ -16,7 +16,7 @@ from .._compile.compile import Compiled, compile_with_cost
 from .._compile.table import TABLE_NAME
 from .._nft.changes import Change, Transaction, deletion, live_change
 from .._policy.hostfacts import HostFacts
-from .._policy.model import Firewall
+from .._policy.model import Firewall, Published
 from .._policy.parse import parse_firewall
 from .._policy.program import Program, build_program
 from ._discovery.discover import discover
@@ -102,12 +102,12 @@ def make_plan(options: Options, host: Host, nft: Nft, wanted: Wanted) -> Plan:
         host.files, options.persist, table.load_text, os.path.realpath(nft.path), safeguard=safeguard
     )
     listed = _list_others(nft, comparison.holding)
-    findings = [
+    matters = {
         # Where it is ours to start again, nothing is missing for an instant; see nftables_service.
-        one
-        for one in find_neighbours(host.root, listed)
-        if one.code != "nftables-service" or persistence.state == "none"
-    ]
+        "nftables-service": persistence.state == "none",
+        "published-ports": wanted.program.ingress.restricted and wanted.program.published is Published.LEAVE,
+    }
+    findings = [one for one in find_neighbours(host.root, listed) if matters.get(one.code, True)]
     conflicts = find_managers(host.files, listed, search_path=host.search_path)
     if conflicts and options.on_conflict == "fail":
         raise ConflictError(describe_refusal(conflicts))

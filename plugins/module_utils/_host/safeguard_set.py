@@ -12,7 +12,7 @@ import typing as t
 
 from .._compile.compile import compile_program
 from .._nft.text import render_load
-from .._policy.model import Firewall
+from .._policy.model import Firewall, Published
 from .._policy.parse import parse_firewall
 from .._policy.program import build_program
 from ._discovery.includes import read_with_includes
@@ -31,6 +31,7 @@ def safeguard_text(
     *,
     interfaces: t.Sequence[str] = (),
     interfaces_ignored: t.Optional[t.Sequence[str]] = None,
+    published: Published = Published.FILTER,
 ) -> str:
     """The safeguard set: replaces the whole table, as the text of any first load does.
 
@@ -39,7 +40,7 @@ def safeguard_text(
     filtered. It is laid out rule by rule, without counters, so that a person who finds it can read it.
 
     Args:
-        interfaces, interfaces_ignored: As the role variables, see there; loopback is never filtered.
+        interfaces, interfaces_ignored, published: As the role variables, see there; loopback is never filtered.
     """
     variables: t.Dict[str, object] = {
         "firewall_default_policies": [],
@@ -48,6 +49,7 @@ def safeguard_text(
         "firewall_counters": False,
         "firewall_layout": "ordered",
         "firewall_interfaces": list(interfaces),
+        "firewall_published": published.value,
     }
     if interfaces_ignored is not None:
         variables["firewall_interfaces_ignored"] = list(interfaces_ignored)
@@ -68,7 +70,12 @@ def safeguard_of(firewall: Firewall, root: str = "/", used_port: t.Optional[int]
     wanted = firewall.safeguards.ssh.ports
     if wanted is not None:
         ports.update(port for low, high in wanted.intervals for port in range(low, high + 1))
-    return safeguard_text(sorted(ports), interfaces=firewall.interfaces, interfaces_ignored=firewall.interfaces_ignored)
+    return safeguard_text(
+        sorted(ports),
+        interfaces=firewall.interfaces,
+        interfaces_ignored=firewall.interfaces_ignored,
+        published=firewall.published,
+    )
 
 
 def find_ssh_ports(root: str = "/") -> t.Tuple[int, ...]:

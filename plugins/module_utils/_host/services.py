@@ -134,6 +134,9 @@ def keep_from_starting(files: Files, service: Service, *, mask: bool, search_pat
         _demand(_systemctl(files, search_path, "disable", unit))
     if mask:
         _demand(_systemctl(files, search_path, "mask", unit))
+    # systemctl flushes nothing: after a power cut, the other manager would be back. Of links in the folders below,
+    # a file system with a journal keeps what was done before.
+    files.flush_folder("/etc/systemd/system/%s" % unit)
 
 
 def can_be_masked(files: Files, service: Service) -> bool:

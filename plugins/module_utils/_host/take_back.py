@@ -26,6 +26,9 @@ import typing as t
 PENDING = "pending.json"
 TAKEN_BACK = "taken-back.json"
 
+#: Why most changes are taken back; the number of seconds follows.
+UNHEARD = "no confirmation came within"
+
 #: How often a text is tried: something else may have changed the ruleset at the same moment.
 _ATTEMPTS = 5
 _PAUSE_SECONDS = 0.5
@@ -67,7 +70,7 @@ def take_back(folder: str, token: t.Optional[str] = None, reason: str = "") -> t
         "begun": pending["begun"],
         "taken_back": time.time(),
         "restored": restored,
-        "reason": reason or "no confirmation came within %d seconds" % pending["timeout"],
+        "reason": reason or "%s %d seconds" % (UNHEARD, pending["timeout"]),
         "complaints": complaints,
     }
     _write(folder, TAKEN_BACK, json.dumps(report))

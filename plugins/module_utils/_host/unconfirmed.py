@@ -74,7 +74,8 @@ def undo_texts(nft: Nft, change: Change, *, exists: bool) -> t.Tuple[str, ...]:
         return (_EMPTIED,)
     if not change.is_plain:
         return (_EMPTIED + (nft.list_table() or ""),)
-    texts = ["flush chain inet %s %s\n" % (TABLE_NAME, name) for name in change.refilled]
+    texts = [one.hushes for one in change.transactions]
+    texts.extend("flush chain inet %s %s\n" % (TABLE_NAME, name) for name in change.refilled)
     texts.extend(nft.list_chain(name) for name in change.refilled)
     return ("".join(texts), *(one.undo for one in change.transactions if one.undo))
 
@@ -110,6 +111,7 @@ def wait(
         files.write(_PENDING, json.dumps({**described, "timer": waiting.timer}), _FILE_MODE)
     except HostError:
         files.remove(_PENDING)
+        clean(files)
         raise
     return waiting
 
@@ -126,9 +128,14 @@ def find_pending(files: Files) -> t.Optional[Pending]:
         raise UnconfirmedError("%s is not what a run of Palisade wrote there; remove it" % _PENDING) from exc
 
 
+def seconds_waited(pending: Pending) -> float:
+    """Since its timer was set, as the clock has it."""
+    return time.time() - pending.begun
+
+
 def seconds_left(pending: Pending) -> float:
-    """Until its timer runs out, as the clock has it."""
-    return pending.begun + pending.timeout - time.time()
+    """Until its timer runs out."""
+    return pending.timeout - seconds_waited(pending)
 
 
 def settle(files: Files) -> None:
@@ -147,7 +154,7 @@ def settle(files: Files) -> None:
     if watchdog.is_armed(pending.timer):
         raise UnconfirmedError(
             "a change that another run made %d seconds ago waits for its confirmation, for %d seconds at most; run "
-            "again after that. Nothing was changed" % (time.time() - pending.begun, max(1, seconds_left(pending)))
+            "again after that. Nothing was changed" % (seconds_waited(pending), max(1, seconds_left(pending)))
         )
     withdraw(files, pending, "the timer that should have taken it back is gone")
 

@@ -37,7 +37,7 @@ from .._compile.table import (
     Verdict,
 )
 from .held import HeldTable, hook_of
-from .parts import CHAIN, COUNTER, MAP, SET, keys_of, references_of, render_additions, render_refill
+from .parts import CHAIN, COUNTER, MAP, SET, keys_of, references_of, render_additions, render_emptied, render_refill
 from .text import Key, render_load, render_table
 
 #: Names that nft takes without quotes (the token "string" of its scanner).
@@ -69,12 +69,15 @@ class Transaction(t.NamedTuple):
             taken back.
         tidies: It only removes what the rules no longer use.
         refills: The chains whose rules it replaces, which are there already.
+        hushes: Text that empties the base chains which it gave their first rules; of any kernel, whether they are
+            there or not.
     """
 
     text: str
     undo: str = ""
     tidies: bool = False
     refills: t.Tuple[str, ...] = ()
+    hushes: str = ""
 
 
 class Change(t.NamedTuple):
@@ -150,6 +153,11 @@ def _steps(wanted: Table, present: t.AbstractSet[Key], stale: t.AbstractSet[str]
         yield Transaction(
             render_refill(wanted, switched),
             refills=tuple(sorted(name for name in switched if (CHAIN, name) in present)),
+            hushes="".join(
+                render_emptied(chain)
+                for chain in wanted.chains
+                if chain.hook and chain.name in switched and (CHAIN, chain.name) not in present
+            ),
         )
     unwanted = present - keys
     if unwanted:

@@ -14,6 +14,7 @@ which tells nft its type and changes nothing.
 
 from __future__ import annotations
 
+import dataclasses
 import typing as t
 
 from .._compile.table import TABLE_NAME, Count, Lookup, NamedMap, SetReference, Table, TableChain, Verdict
@@ -88,6 +89,12 @@ def render_refill(table: Table, names: t.AbstractSet[str]) -> str:
             *(_add(CHAIN, chain.name, chain_body(chain)) for chain in chains if chain.hook or chain.rules),
         ]
     )
+
+
+def render_emptied(chain: TableChain) -> str:
+    """The commands after which a base chain is there and has no rules."""
+    bare = dataclasses.replace(chain, rules=())
+    return "%sflush chain inet %s %s\n" % (_add(CHAIN, chain.name, chain_body(bare)), TABLE_NAME, chain.name)
 
 
 def _collections(table: Table, full: t.AbstractSet[Key], used: t.AbstractSet[Key]) -> t.Iterator[str]:

@@ -60,6 +60,10 @@ _ADDRESS_FAMILY = {
     Field.SOURCE6: 6,
     Field.DESTINATION6: 6,
 }
+#: With those that tell nft nothing of the packet's family.
+_VALUE_FAMILY = {**_ADDRESS_FAMILY, Field.ORIGINAL_DESTINATION4: 4, Field.ORIGINAL_DESTINATION6: 6}
+#: Where a rule with the field is for one family, to nft as well.
+_KNOWN_FAMILY = {**_ADDRESS_FAMILY, Field.ICMP_TYPE: 4, Field.ICMPV6_TYPE: 6, Field.HOP_LIMIT: 6}
 _ICMP_ERRORS = {4: "icmp", 6: "icmpv6"}
 _SET_FAMILY = {SetType.IPV4: 4, SetType.IPV6: 6}
 _QUOTED = (Field.INPUT_INTERFACE, Field.OUTPUT_INTERFACE)
@@ -278,9 +282,9 @@ def _one_of(words: t.Sequence[str]) -> str:
 
 
 def _members(field: Field, value: IntervalSet) -> t.List[str]:
-    if field in _ADDRESS_FAMILY:
-        return [format_interval(_ADDRESS_FAMILY[field], interval) for interval in value.intervals]
-    if field in _PORT_FIELDS:
+    if field in _VALUE_FAMILY:
+        return [format_interval(_VALUE_FAMILY[field], interval) for interval in value.intervals]
+    if field in _PORT_FIELDS or field is Field.ORIGINAL_DESTINATION_PORT:
         return [format_ports(interval) for interval in value.intervals]
     names = _NUMBER_WORDS.get(field, {})
     # Bytes are listed one by one: an anonymous set with ranges would be an interval set.
@@ -306,7 +310,7 @@ def _statement(statement: Statement, matches: t.Sequence[Match], port_word: str)
 
 
 def _mask(field: Field, prefix: int) -> str:
-    family = _ADDRESS_FAMILY[field]
+    family = _VALUE_FAMILY[field]
     bits = BITS[family]
     return format_address(family, (1 << bits) - (1 << (bits - prefix)))
 
@@ -324,8 +328,8 @@ def _icmp_error(matches: t.Sequence[Match]) -> str:
     where the rule knows it, so such a listing would not load as what it was.
     """
     for match in matches:
-        if match.field in _ADDRESS_FAMILY:
-            return _ICMP_ERRORS[_ADDRESS_FAMILY[match.field]]
+        if match.field in _KNOWN_FAMILY:
+            return _ICMP_ERRORS[_KNOWN_FAMILY[match.field]]
         if match.field is Field.FAMILY:
             return "icmp" if match.value == ("ipv4",) else "icmpv6"
     return "icmpx"

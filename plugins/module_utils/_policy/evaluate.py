@@ -16,7 +16,7 @@ import typing as t
 from dataclasses import dataclass
 
 from .._core.intervals import IntervalSet
-from .model import Action, Origin, Rule, Stage, Traffic
+from .model import Action, FlowDirection, Origin, Published, Route, Rule, Stage, Traffic
 from .packet import Packet
 from .program import Program
 
@@ -26,7 +26,7 @@ class Decision:
     """What happens to a packet, and why.
 
     Attributes:
-        rule: The rule that decided; None where none did (interface, unrestricted, default action).
+        rule: The rule that decided; None where none did (interface, forwarded, unrestricted, default action).
     """
 
     action: Action
@@ -39,6 +39,8 @@ def evaluate(program: Program, packet: Packet) -> Decision:
     """The first matching step decides; then the default action."""
     if not program.filters(packet.interface):
         return Decision(Action.ACCEPT, Stage.INTERFACE, Origin(packet.interface))
+    if packet.route is not Route.LOCAL and not _is_for_published_port(program, packet):
+        return Decision(Action.ACCEPT, Stage.FORWARDED, Origin(packet.route.value))
     chain = program.chain(packet.direction)
     if not chain.restricted:
         return Decision(Action.ACCEPT, Stage.UNRESTRICTED, chain.default_origin)
@@ -46,6 +48,15 @@ def evaluate(program: Program, packet: Packet) -> Decision:
         if matches(step.rule, packet):
             return Decision(step.rule.action, step.stage, step.rule.origin, step.rule)
     return Decision(chain.default, Stage.DEFAULT_ACTION, chain.default_origin)
+
+
+def _is_for_published_port(program: Program, packet: Packet) -> bool:
+    """Whether a forwarded packet meets the ingress policies; the answers of the container never do."""
+    return (
+        program.published is Published.FILTER
+        and packet.route is Route.PUBLISHED
+        and packet.flow_direction is FlowDirection.ORIGINAL
+    )
 
 
 def matches(rule: Rule, packet: Packet) -> bool:

@@ -53,6 +53,7 @@ class Stage(enum.Enum):
     """Where in the order of evaluation a packet was decided."""
 
     INTERFACE = "interface"
+    FORWARDED = "forwarded"
     UNRESTRICTED = "unrestricted"
     STATE = "state"
     FIXED = "fixed"
@@ -71,6 +72,26 @@ class Layout(enum.Enum):
 
     AUTO = "auto"
     ORDERED = "ordered"
+
+
+class Published(enum.Enum):
+    """What happens to packets for published ports: those of containers, to which another table forwards them."""
+
+    FILTER = "filter"
+    LEAVE = "leave"
+
+
+class Route(enum.Enum):
+    """Where the host takes a packet that arrived.
+
+    ``LOCAL`` is the host itself. ``PUBLISHED`` and ``FORWARDED`` go on to someone else: to where another table
+    translated the destination of their connection (the published port of a container, a port forward), or simply
+    by the routes.
+    """
+
+    LOCAL = "local"
+    PUBLISHED = "published"
+    FORWARDED = "forwarded"
 
 
 @dataclass(frozen=True)
@@ -203,6 +224,7 @@ class Firewall:
     assigned: t.Tuple[Policy, ...] = ()
     interfaces: t.Tuple[str, ...] = ()
     interfaces_ignored: t.Tuple[str, ...] = ()
+    published: Published = Published.FILTER
     safeguards: Safeguards = Safeguards()
     log_dropped: t.Optional[LogDropped] = None
     layout: Layout = Layout.AUTO

@@ -28,6 +28,7 @@ from .settings import (
     read_layout,
     read_log_dropped,
     read_profile,
+    read_published,
     read_safeguards,
 )
 
@@ -47,6 +48,7 @@ SINGLE_VARIABLES = (
     "firewall_default_policies",
     "firewall_interfaces",
     "firewall_interfaces_ignored",
+    "firewall_published",
     "firewall_safeguards",
     "firewall_log_dropped",
     "firewall_layout",
@@ -106,6 +108,7 @@ def parse_firewall(
             INTERFACES_IGNORED,
             problems,
         ),
+        published=read_published(variables.get("firewall_published"), problems),
         safeguards=safeguards,
         log_dropped=read_log_dropped(variables.get("firewall_log_dropped"), problems),
         layout=read_layout(variables.get("firewall_layout"), problems),

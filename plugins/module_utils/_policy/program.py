@@ -16,7 +16,7 @@ import typing as t
 from dataclasses import dataclass
 
 from .hostfacts import HostFacts
-from .model import Action, Direction, Firewall, LogDropped, Origin, Rule, Stage
+from .model import Action, Direction, Firewall, LogDropped, Origin, Published, Rule, Stage
 from .own_rules import netcup_fixed_rules, safeguard_rules, state_rules
 from .profiles import PROFILES
 
@@ -59,12 +59,14 @@ class Program:
         interfaces: Filtered interfaces (names, or prefixes ending in ``*``); empty means all but
             loopback and the ignored ones.
         interfaces_ignored: Never filtered while ``interfaces`` is empty.
+        published: Whether packets for published ports meet the ingress policies.
     """
 
     ingress: Chain
     egress: Chain
     interfaces: t.Tuple[str, ...] = ()
     interfaces_ignored: t.Tuple[str, ...] = ()
+    published: Published = Published.FILTER
     log_dropped: t.Optional[LogDropped] = None
 
     def chain(self, direction: Direction) -> Chain:
@@ -98,6 +100,7 @@ def build_program(firewall: Firewall, facts: t.Optional[HostFacts] = None) -> Pr
         egress=_build_chain(Direction.EGRESS, firewall, known),
         interfaces=firewall.interfaces,
         interfaces_ignored=firewall.interfaces_ignored,
+        published=firewall.published,
         log_dropped=firewall.log_dropped,
     )
 

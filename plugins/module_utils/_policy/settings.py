@@ -4,7 +4,7 @@
 
 # Note that this module util is PRIVATE to the collection and can change without notice.
 
-"""Settings of one host beside its policies: interfaces, safeguards, logging, layout, default actions."""
+"""Settings of one host beside its policies: interfaces, published ports, safeguards, logging, layout, defaults."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ import typing as t
 from .._core.errors import Path, Problems, show
 from .._core.intervals import IntervalSet
 from .._core.ports import PortError, parse_ports
-from .model import Action, Layout, LogDropped, Safeguard, Safeguards
+from .model import Action, Layout, LogDropped, Published, Safeguard, Safeguards
 from .networks import Networks
 from .profiles import PROFILES, Profile
 from .reading import (
@@ -158,6 +158,13 @@ def read_layout(value: object, problems: Problems) -> Layout:
     if value is None:
         return Layout.AUTO
     return read_enum(value, Layout, Path("firewall_layout"), problems) or Layout.AUTO
+
+
+def read_published(value: object, problems: Problems) -> Published:
+    """What happens to packets for published ports, in any letter case; null means ``filter``."""
+    if value is None:
+        return Published.FILTER
+    return read_enum(value, Published, Path("firewall_published"), problems) or Published.FILTER
 
 
 def read_counters(value: object, problems: Problems) -> bool:

@@ -49,7 +49,8 @@ _LEAST_SHARE = 0.1
 _HIGHEST = 13
 #: What a plan may take of its budget.
 _OVERSPENT = 1.01
-_LIMIT_REACHED = "the limit of rules and elements is reached"
+#: Why something stays one rule after another.
+LIMIT_REACHED = "the limit of rules and elements is reached"
 #: Before a transaction the kernel goes all ways from the base chains, and visits a chain once for each.
 _MOST_WAYS = 20_000_000
 #: How deep lists may be arranged within arrangements, and on how many arrangements guards may rest; where that
@@ -94,7 +95,7 @@ def arrange_all(items: t.Sequence[Item], budget: int) -> t.Tuple[Node, t.Tuple[s
         arranger = Arranger(budget, deepest, most_places)
         node = arranger.arrange_all(items)
         if budget - arranger.left > budget * _OVERSPENT:
-            why = _LIMIT_REACHED
+            why = LIMIT_REACHED
         elif height(node) > _HIGHEST or ways(node) > _MOST_WAYS:
             why = "the chains would follow each other too deep"
         else:
@@ -167,7 +168,7 @@ class Arranger:
             self.left -= len(items)
             return one_by_one, []
         if self.left < 2 * len(items):
-            self._note(_LIMIT_REACHED)
+            self._note(LIMIT_REACHED)
             self.left -= len(items)
             return one_by_one, []
         if spread is not None and spread.cost == cheapest:

@@ -169,8 +169,7 @@ def size_of_guards(found: Split) -> int:
     for position in found.first:
         guard = found.guards[position]
         if guard:
-            place = found.place(position)
-            size += 1 + count_bits(guard & ~(found.shared & _below(place)))
+            size += 1 + count_bits(guard & ~(found.shared & _below(found.place(position))))
     return size
 
 

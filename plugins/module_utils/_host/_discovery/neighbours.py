@@ -37,6 +37,8 @@ class Finding(t.NamedTuple):
 def find_neighbours(root: str, foreign_tables_json: object, self_table: str = "palisade") -> t.Tuple[Finding, ...]:
     """Foreign chains that refuse packets, what flushes every table, and published container ports.
 
+    Published ports are news only where the policies leave them alone.
+
     Other firewall managers are found by :mod:`..conflicts`.
 
     Args:
@@ -96,7 +98,8 @@ def _published_ports(tables: Tables) -> t.Iterator[Finding]:
     texts += ["rules in %s whose ports nft does not show" % where for where in unreadable]
     yield Finding(
         "published-ports",
-        "Packets to published container ports are rewritten and forwarded, not delivered to this host, and the ingress "
-        "policy does not filter what is forwarded: %s. Whoever reaches this host reaches them. Publish them on "
-        "127.0.0.1 or an internal address where that is not wanted." % ", ".join(texts),
+        "Packets to published container ports are rewritten and forwarded, not delivered to this host, and with "
+        "firewall_published: leave the ingress policy does not filter them: %s. Whoever reaches this host reaches "
+        "them. Where that is not wanted, write firewall_published: filter, or publish them on 127.0.0.1 or an internal "
+        "address." % ", ".join(texts),
     )

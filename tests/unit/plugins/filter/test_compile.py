@@ -57,8 +57,15 @@ def test_layout_and_counters() -> None:
     assert "counter" not in compiled(policy % ", counters='no'")
 
 
-def test_layout_and_counters_that_are_none() -> None:
-    message = problems_of("{} | palisade.nftables.compile(layout='linear', counters=2)")
+def test_published_ports() -> None:
+    policy = POLICIES % 80 + " | palisade.nftables.compile(assigned=['web'], networks={'office': '192.0.2.1'}%s)"
+    assert "ct original proto-dst 80" in compiled(policy % "")
+    assert "ct original" not in compiled(policy % ", published='Leave'")
+
+
+def test_layout_counters_and_published_that_are_none() -> None:
+    message = problems_of("{} | palisade.nftables.compile(layout='linear', counters=2, published='drop')")
+    assert "firewall_published: 'drop' is not one of filter, leave" in message
     assert "firewall_layout: 'linear' is not one of auto, ordered" in message
     assert "firewall_counters: '2' is not true or false" in message
 

@@ -337,9 +337,15 @@ def test_on_conflict(collected: Collect, text: str, value: str) -> None:
     assert collected("firewall_on_conflict: %s" % text).on_conflict == value
 
 
-def test_layout_and_counters_are_templated_and_handed_on(collected: Collect) -> None:
-    found = collected("firewall_layout: '{{ \"Ordered\" }}'\nfirewall_counters: '{{ 1 > 2 }}'")
-    assert found.variables == {"firewall_layout": "Ordered", "firewall_counters": False}
+def test_layout_counters_and_published_ports_are_templated_and_handed_on(collected: Collect) -> None:
+    found = collected(
+        "firewall_layout: '{{ \"Ordered\" }}'\nfirewall_counters: '{{ 1 > 2 }}'\nfirewall_published: '{{ \"leave\" }}'"
+    )
+    assert found.variables == {
+        "firewall_layout": "Ordered",
+        "firewall_counters": False,
+        "firewall_published": "leave",
+    }
 
 
 def test_settings_that_are_none_of_their_choices(collected: Collect) -> None:

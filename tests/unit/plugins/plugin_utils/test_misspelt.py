@@ -47,6 +47,7 @@ MISSPELT = [
     ("firewall_layuot", "ordered", "firewall_layout"),
     ("firewall_counter", False, "firewall_counters"),
     ("firewall_lint_fails", ["shadowed"], "firewall_lint_fail"),
+    ("firewall_publised", "leave", "firewall_published"),
 ]
 
 #: Variables of roles that people have beside this one, and such as they might have.

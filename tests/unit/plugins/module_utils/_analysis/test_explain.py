@@ -50,6 +50,10 @@ EGRESS = {"firewall_default_egress": "drop"}
 STAGES = [
     ("tcp port 22 on lo", "accept", "interface", "lo", {}),
     ("out tcp port 22", "accept", "unrestricted", "default-egress", {}),
+    ("forwarded tcp port 22", "accept", "forwarded", "forwarded", {}),
+    ("published tcp from 198.51.100.9 to port 22", "accept", "assigned", "ssh[0]", {}),
+    ("published tcp from 203.0.113.7 to port 22", "drop", "default-action", "default-ingress", {}),
+    ("published tcp port 22", "accept", "forwarded", "published", {"firewall_published": "leave"}),
     ("tcp port 22 established", "accept", "state", "established", {}),
     ("tcp port 22 invalid", "drop", "state", "invalid", {}),
     ("out udp to 46.38.225.230 port 53", "accept", "fixed", "netcup-dns", {**EGRESS, "firewall_profile": "netcup"}),

@@ -22,6 +22,7 @@ from ansible_collections.palisade.nftables.plugins.module_utils._core.errors imp
 from ansible_collections.palisade.nftables.plugins.module_utils._policy.model import (
     Direction,
     FlowDirection,
+    Route,
     State,
 )
 from ansible_collections.palisade.nftables.plugins.module_utils._policy.packet import Packet
@@ -83,6 +84,8 @@ READ = [
     ("ipv6 ping", packet(family=6, protocol=58, source_port=None, icmp_type=128)),
     ("icmp type time-exceeded", packet(protocol=1, source_port=None, icmp_type=11)),
     ("icmpv6 type nd-neighbor-solicit", packet(family=6, protocol=58, source_port=None, icmp_type=135, hop_limit=255)),
+    ("published tcp port 80", packet(destination_port=80, route=Route.PUBLISHED)),
+    ("forwarded tcp port 80", packet(destination_port=80, route=Route.FORWARDED)),
     ("ipv6 tcp port 22", packet(family=6, destination_port=22)),
     ("gre", packet(protocol=47, source_port=None)),
     ({"protocol": "tcp", "source": "203.0.113.7", "destination_port": 22}, packet(source=OUTSIDE, destination_port=22)),
@@ -120,6 +123,8 @@ WRONG = [
     ("tcp type echo-request port 22", "packet: only icmp and icmpv6 have types"),
     ("icmp type ecko-request", "packet: 'ecko-request' is not a type of icmp: a name such as echo-request, or a"),
     ("tcp reply port 22", "packet: a reply belongs to a connection that is known: write 'established reply'"),
+    ("out published tcp port 22", "packet: a packet that leaves the host itself is not published; write it incoming"),
+    ("invalid published tcp port 22", "packet: a packet for a published port belongs to a connection, and is not inv"),
     ("udp reset port 22", "packet: only tcp has resets"),
     ("tcp port 22 ttl 256", "packet: '256' is not a hop limit (0-255)"),
     ("tcp port 22 on eth*", "packet: 'eth*' is not the name of an interface"),
@@ -183,6 +188,7 @@ def test_every_field_can_be_given() -> None:
         "family": 4,
         "hop_limit": 9,
         "tcp_reset": True,
+        "route": "local",
     }
     assert {*fields, "icmp_type"} == set(FIELDS)
     assert read(fields).packet == Packet(

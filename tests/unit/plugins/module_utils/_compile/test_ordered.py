@@ -41,12 +41,19 @@ def random_tables() -> t.List[Table]:
 @pytest.mark.parametrize(
     ("variables", "chains"),
     [
-        ({}, ["managed_by_palisade", "input", "output"]),
-        ({"firewall_default_ingress": "drop"}, ["managed_by_palisade", "ingress", "input", "output"]),
-        ({"firewall_default_egress": "drop"}, ["managed_by_palisade", "egress", "input", "output"]),
+        ({}, ["managed_by_palisade", "input", "forward", "output"]),
+        (
+            {"firewall_default_ingress": "drop"},
+            ["managed_by_palisade", "ingress", "published", "input", "forward", "output"],
+        ),
+        (
+            {"firewall_default_ingress": "drop", "firewall_published": "leave"},
+            ["managed_by_palisade", "ingress", "input", "forward", "output"],
+        ),
+        ({"firewall_default_egress": "drop"}, ["managed_by_palisade", "egress", "input", "forward", "output"]),
         (
             {"firewall_default_ingress": "drop", "firewall_default_egress": "drop"},
-            ["managed_by_palisade", "ingress", "egress", "input", "output"],
+            ["managed_by_palisade", "ingress", "published", "egress", "input", "forward", "output"],
         ),
     ],
 )
@@ -57,9 +64,13 @@ def test_base_chains_are_always_there_and_regular_ones_where_needed(
     assert [chain.name for chain in table.chains] == chains
     assert table.chains[0].name == MARKER_CHAIN
     assert table.chains[0].rules == ()
-    assert {chain.name: chain.hook for chain in table.chains if chain.hook} == {"input": "input", "output": "output"}
-    for chain in table.chains[-2:]:
-        restricted = {"input": "ingress", "output": "egress"}[chain.name] in chains
+    assert {chain.name: chain.hook for chain in table.chains if chain.hook} == {
+        "input": "input",
+        "forward": "forward",
+        "output": "output",
+    }
+    for chain in table.chains[-3:]:
+        restricted = {"input": "ingress", "forward": "published", "output": "egress"}[chain.name] in chains
         assert bool(chain.rules) == restricted
 
 

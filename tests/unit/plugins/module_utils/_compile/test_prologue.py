@@ -180,6 +180,7 @@ def test_without_anything_restricted_there_is_nothing() -> None:
     assert [(chain.name, chain.rules) for chain in table.chains] == [
         ("managed_by_palisade", ()),
         ("input", ()),
+        ("forward", ()),
         ("output", ()),
     ]
 

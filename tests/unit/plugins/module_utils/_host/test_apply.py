@@ -132,12 +132,12 @@ def test_the_diff_shows_rules_and_counts(machine: Machine) -> None:
     name = machine.set_name()
     result = machine.run(variables=changed(firewall_assigned=["web"], firewall_layout="ordered"))
     before, after = result["diff"]["before"], result["diff"]["after"]
-    assert before.startswith("# rules: 24, sets: 2, elements: 5\n")
-    assert after.startswith("# rules: 22, sets: 1, elements: 3, effective rules: 1\n")
+    assert before.startswith("# rules: 48, sets: 2, elements: 5\n")
+    assert after.startswith("# rules: 44, sets: 1, elements: 3, effective rules: 1\n")
     assert 'comment "ssh[0]"' in before
     assert 'comment "ssh[0]"' not in after
     assert result["changes"] == [
-        "change the chain ingress",
+        "change the chains ingress, published",
         "remove the counter policy/ssh/0",
         "remove the set %s" % name,
     ]

@@ -105,7 +105,7 @@ def test_a_boot_with_a_damaged_file_ends_with_the_safeguard_set(
     kernel = Kernel(network, nft)
     assert units.start() == [SAFEGUARD_UNIT]
     assert kernel.table().blocks.keys() == {
-        ("chain", name) for name in ("managed_by_palisade", "ingress", "input", "output")
+        ("chain", name) for name in ("managed_by_palisade", "ingress", "published", "input", "forward", "output")
     }
     # The next run takes it for ours, and comes to what is wanted without replacing the table.
     change = kernel.apply(table)

@@ -101,7 +101,7 @@ def test_tells_absent_from_different_from_equal(network: Host, table: Table, nft
     kernel.load(render_load(table_of({**OFFICE_AND_WEB, "firewall_assigned": ["web"]})))
     different = kernel.compare(table)
     assert not different.equal
-    assert different.differing == {("chain", "ingress")}
+    assert different.differing == {("chain", "ingress"), ("chain", "published")}
     kernel.load(render_load(table))
     assert kernel.compare(table).equal
 

@@ -22,7 +22,7 @@ from ansible_collections.palisade.nftables.plugins.module_utils._host.nft import
     NftError,
     NftMissingError,
     NftRefusedError,
-    NftTimeoutError,
+    NftUnknownError,
     find_nft,
 )
 from tests.nft_versions import NftVersion, nft_parameters
@@ -138,5 +138,5 @@ def test_an_nft_that_hangs_is_given_up(tmp_path: pathlib.Path, monkeypatch: pyte
     script.write_text("#!/bin/sh\nexec sleep 600\n", encoding="utf-8")
     script.chmod(0o755)
     monkeypatch.setattr(nft_module, "_SECONDS", 0.2)
-    with pytest.raises(NftTimeoutError, match="unknown"):
+    with pytest.raises(NftUnknownError, match="did not end within"):
         find_nft(str(tmp_path)).load(TABLE)

@@ -102,6 +102,26 @@ def test_the_ruleset_is_saved_and_the_unit_enabled(booted: Files, mode: Mode) ->
 
 
 @needs_systemctl
+def test_the_link_that_enables_the_unit_survives_a_power_cut(booted: Files, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The link is made by systemctl, in a folder that it may have to make as well, and flushes neither."""
+    apply_persistence(booted, _plan(booted))
+    os.unlink(booted.locate(WANTS))
+    os.rmdir(os.path.dirname(booted.locate(WANTS)))
+    flushed = []
+    fsync = os.fsync
+
+    def note(descriptor: int) -> None:
+        fsync(descriptor)
+        if booted.link(WANTS) is not None:
+            flushed.append(os.readlink("/proc/self/fd/%d" % descriptor))
+
+    monkeypatch.setattr(os, "fsync", note)
+    apply_persistence(booted, _plan(booted))
+    folder = os.path.dirname(booted.locate(WANTS))
+    assert flushed == [folder, os.path.dirname(folder)]
+
+
+@needs_systemctl
 def test_what_is_in_place_costs_no_process(booted: Files, monkeypatch: pytest.MonkeyPatch) -> None:
     apply_persistence(booted, _plan(booted))
 

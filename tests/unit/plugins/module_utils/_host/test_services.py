@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import os
 import pathlib
 import typing as t
 
@@ -124,6 +125,24 @@ def test_a_service_is_kept_from_starting_and_not_stopped(host: HostServices) -> 
     (service,) = _read(host, "firewalld").values()
     assert service.active
     assert service.masked
+
+
+def test_what_keeps_a_service_from_starting_survives_a_power_cut(
+    host: HostServices, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    host.install("firewalld", active=True, enabled=True)
+    host.boot_systemd()
+    host.write("/etc/systemd/system/other.service", "[Service]\n")
+    flushed = []
+    fsync = os.fsync
+
+    def note(descriptor: int) -> None:
+        fsync(descriptor)
+        flushed.append((os.readlink("/proc/self/fd/%d" % descriptor), len(host.calls)))
+
+    monkeypatch.setattr(os, "fsync", note)
+    keep_from_starting(host.files, FIREWALLD, mask=True, search_path=host.search_path)
+    assert flushed == [(host.files.locate("/etc/systemd/system"), 2)]
 
 
 def test_a_unit_of_the_operator_is_not_masked(host: HostServices) -> None:

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import dataclasses
+import json
 import pathlib
 import time
 import typing as t
@@ -85,6 +86,30 @@ def test_a_change_is_taken_back_to_what_there_was(machine: Machine, layout: str,
     assert machine.ruleset() == ruleset
 
 
+@pytest.mark.parametrize("layout", ["auto", "ordered"])
+def test_a_hook_that_was_not_there_filters_nothing_once_the_change_is_taken_back(machine: Machine, layout: str) -> None:
+    variables = {**OFFICE_AND_WEB, "firewall_layout": layout}
+    machine.run({**variables, "firewall_published": "leave"}, Confirm())
+    # As a version left it that knew nothing of published ports.
+    machine.network.nft("delete chain inet palisade forward\n")
+    ruleset = machine.ruleset()
+    machine.begin(variables)
+    pending = machine.root / "run/palisade/pending.json"
+    described = json.loads(pending.read_text(encoding="utf-8"))
+    # What only tidies up may fail; what decides packets is the first text alone.
+    pending.write_text(json.dumps({**described, "undo": described["undo"][:1]}), encoding="utf-8")
+    forward = "\tchain forward {\n\t\ttype filter hook forward priority filter; policy accept;\n\t\t"
+    assert forward in machine.ruleset()
+    assert machine.withdraw()
+    assert "hook forward" in machine.ruleset()
+    assert forward not in machine.ruleset()
+    machine.run({**variables, "firewall_published": "leave"}, Confirm())
+    machine.network.nft("delete chain inet palisade forward\n")
+    machine.begin(variables)
+    assert machine.withdraw()
+    assert machine.ruleset() == ruleset
+
+
 def test_a_first_load_is_taken_back_to_nothing(machine: Machine) -> None:
     machine.network.nft("table inet other { chain input { type filter hook input priority 5; accept; }\n}\n")
     ruleset = machine.ruleset()
@@ -121,6 +146,7 @@ def test_a_confirmed_change_stays_and_its_timer_ends(machine: Machine) -> None:
     with pytest.raises(UnconfirmedError, match="does not wait any more"):
         machine.run(_OTHER, Confirm(Phase.CONFIRM, token="0" * 32))
     result = machine.run(_OTHER, Confirm(Phase.CONFIRM, token=token))
+    assert result["confirmation"].pop("waited") >= 0
     assert result["confirmation"] == {"state": "confirmed"}
     assert not watchdog.is_armed(pending.timer)
     assert "run/palisade/take_back.py" not in machine.files()

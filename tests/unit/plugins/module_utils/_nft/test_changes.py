@@ -197,7 +197,9 @@ def test_a_set_edited_by_hand_is_repaired_while_a_twin_stands_in(
 def test_a_set_of_another_type_is_repaired(kernel: Kernel, table: Table, replacement: str) -> None:
     kernel.apply(table)
     name = next(named.name for named in table.sets if named.name.startswith("ip_"))
-    kernel.load("flush chain inet palisade ingress\ndelete set inet palisade %s\n" % name)
+    kernel.load(
+        "flush chain inet palisade ingress\nflush chain inet palisade published\ndelete set inet palisade %s\n" % name
+    )
     kernel.load("add " + (replacement % name).replace(name, "inet palisade %s" % name) + "\n")
     assert not kernel.apply(table).replaces
     assert kernel.read() == kernel.normal(table)

@@ -199,7 +199,7 @@ class TestPublishedPorts:
         )
         assert finding.code == "published-ports"
         assert "tcp/8443 (table 'ip nat')" in finding.message
-        assert "does not filter" in finding.message
+        assert "with firewall_published: leave the ingress policy does not filter" in finding.message
 
     def test_forms_of_ports(self, host: Host) -> None:
         where = "inet netavark"

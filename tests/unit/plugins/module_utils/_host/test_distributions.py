@@ -1,0 +1,209 @@
+# Copyright (c) 2026, Palisade contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Whole runs on hosts that are laid out as Red Hat's family and Alpine lay theirs out.
+
+The kernel and nft are real. Their files, and what stands in for their systemd and OpenRC, are the test's: neither
+distribution runs here, so their nft, their SELinux and their service managers are not what is tested.
+"""
+
+from __future__ import annotations
+
+import pathlib
+import shutil
+import typing as t
+
+import pytest
+
+from ansible_collections.palisade.nftables.plugins.module_utils._host.apply import run
+from ansible_collections.palisade.nftables.plugins.module_utils._host.errors import HostError
+from ansible_collections.palisade.nftables.plugins.module_utils._host.nft import find_nft
+from ansible_collections.palisade.nftables.plugins.module_utils._host.nftables_service import DROP_IN
+from ansible_collections.palisade.nftables.plugins.module_utils._host.options import Host, Options, Result
+from ansible_collections.palisade.nftables.plugins.module_utils._host.persistence import Mode
+from tests.unit.plugins.module_utils._host.host_services import HostServices
+from tests.unit.plugins.module_utils.conftest import OFFICE_AND_WEB
+
+if t.TYPE_CHECKING:
+    from lab.namespaces import Host as LabHost
+
+#: So that the safeguards have something to do.
+_VARIABLES = {**OFFICE_AND_WEB, "firewall_default_egress": "drop"}
+
+_REFUSING = """\
+flush ruleset
+table inet filter {
+  chain input {
+    type filter hook input priority filter; policy drop
+    tcp dport 22 accept
+  }
+}
+"""
+
+
+class Distribution:
+    """A host of one distribution: its files, and the network of a lab host."""
+
+    def __init__(self, host: HostServices, network: LabHost) -> None:
+        self.host = host
+        self._network = network
+        # Discovery asks the host's own systemctl; nft is the machine's.
+        pathlib.Path(host.search_path, "nft").symlink_to(find_nft().path)
+
+    def run(self, **options: t.Any) -> Result:
+        where = Host(str(self.host.root), search_path=self.host.search_path, environ={})
+        options = {"variables": _VARIABLES, "connection": "podman", **options}
+        return t.cast("Result", self._network.call(run, Options(**options), where))
+
+    def ours(self) -> str:
+        return self._network.run(["nft", "-s", "list", "table", "inet", "palisade"], check=False).stdout
+
+    def tables(self) -> t.List[str]:
+        return self._network.run(["nft", "list", "tables"]).stdout.splitlines()
+
+    def load(self, text: str) -> None:
+        self._network.nft(text)
+
+    def files(self) -> t.Dict[str, str]:
+        """Every file and link with its content, but the lock of runs, which goes with the next boot."""
+        found = {}
+        for path in sorted(self.host.root.rglob("*")):
+            name = str(path.relative_to(self.host.root))
+            if name == "run/palisade.lock":
+                continue
+            if path.is_symlink():
+                found[name] = str(path.readlink())
+            elif path.is_file():
+                found[name] = path.read_text(encoding="utf-8")
+        return found
+
+
+@pytest.fixture(name="distribution")
+def fixture_distribution(tmp_path: pathlib.Path, network: LabHost) -> Distribution:
+    return Distribution(HostServices(tmp_path), network)
+
+
+@pytest.mark.skipif(
+    shutil.which("systemctl") is None, reason="systemctl, with which units are enabled, is not installed here"
+)
+class TestRedHat:
+    NFTABLES_SERVICE = """\
+        [Unit]
+        Description=Netfilter Tables
+        Before=network-pre.target
+        [Service]
+        Type=oneshot
+        ProtectSystem=full
+        ExecStart=/sbin/nft -f /etc/sysconfig/nftables.conf
+        ExecReload=/sbin/nft 'flush ruleset; include "/etc/sysconfig/nftables.conf";'
+        ExecStop=/sbin/nft flush ruleset
+        RemainAfterExit=yes
+        [Install]
+        WantedBy=multi-user.target
+        """
+
+    @pytest.fixture(autouse=True)
+    def _layout(self, distribution: Distribution) -> None:
+        host = distribution.host
+        for folder in ("usr/lib", "etc/systemd/system"):
+            (host.root / folder).mkdir(parents=True)
+        host.link("/lib", "usr/lib")
+        host.install("nftables", text=self.NFTABLES_SERVICE)
+        host.write(
+            "/etc/sysconfig/nftables.conf", "# Uncomment the include statement here to load the default config.\n"
+        )
+        host.write("/etc/ssh/sshd_config", "Include /etc/ssh/sshd_config.d/*.conf\n")
+        host.write("/etc/ssh/sshd_config.d/00-site.conf", "Port 2222\n")
+        host.write(
+            "/etc/NetworkManager/system-connections/ens3.nmconnection",
+            "[ipv4]\nmethod=manual\naddress1=192.0.2.10/24,192.0.2.1\ndns=192.0.2.53;\n\n[ipv6]\nmethod=disabled\n",
+        )
+        host.write("/etc/resolv.conf", "# Generated by NetworkManager\nnameserver 192.0.2.53\n")
+        host.write("/etc/chrony.conf", "server 192.0.2.123 iburst\n")
+        host.link(
+            "/etc/systemd/system/multi-user.target.wants/chronyd.service", "/usr/lib/systemd/system/chronyd.service"
+        )
+
+    def test_a_ruleset_survives_a_reboot_and_goes_without_a_trace(self, distribution: Distribution) -> None:
+        distribution.host.boot_systemd()
+        before = distribution.files()
+        result = distribution.run()
+        assert result["persistence"]["state"] == "systemd"
+        assert result["safeguards"]["dns"] == ["192.0.2.53 port 53 (udp, tcp)"]
+        assert result["safeguards"]["ntp"] == ["192.0.2.123 port 123 (udp)"]
+        assert "ip daddr 192.0.2.53" in distribution.ours()
+        drop_in = distribution.host.read(DROP_IN)
+        assert (
+            'ExecReload=/sbin/nft \'flush ruleset; include "/etc/sysconfig/nftables.conf"; '
+            'include "/run/palisade/loaded*.nft"\'' in drop_in
+        )
+        assert "tcp dport 2222" in distribution.host.read("/etc/palisade/safeguard.nft")
+        assert not distribution.run()["changed"]
+        assert distribution.run(state="absent")["changed"]
+        assert distribution.ours() == ""
+        assert distribution.files() == before
+
+    def test_firewalld_is_on_there_unless_somebody_switched_it_off(self, distribution: Distribution) -> None:
+        host = distribution.host
+        host.install("firewalld", active=True, enabled=True)
+        host.boot_systemd()
+        distribution.load("table inet firewalld { chain filter_INPUT { type filter hook input priority 10; }\n}")
+        with pytest.raises(HostError, match=r"firewalld\.service starts at boot"):
+            distribution.run()
+        assert distribution.tables() == ["table inet firewalld"]
+        result = distribution.run(on_conflict="disable")
+        assert host.calls[:2] == ["disable firewalld.service", "mask firewalld.service"]
+        assert distribution.tables() == ["table inet palisade"]
+        assert result["warnings"] == []
+        assert not distribution.run()["changed"]
+
+
+class TestAlpine:
+    @pytest.fixture(autouse=True)
+    def _layout(self, distribution: Distribution) -> None:
+        host = distribution.host
+        for service in ("networking", "nftables"):
+            host.write("/etc/init.d/%s" % service, "#!/sbin/openrc-run\n")
+        host.link("/etc/runlevels/boot/networking", "/etc/init.d/networking")
+        host.link("/run/openrc/started/networking", "/etc/init.d/networking")
+        host.write("/etc/network/interfaces", "auto eth0\niface eth0 inet static\n\taddress 192.0.2.10/24\n")
+        host.write("/etc/resolv.conf", "nameserver 192.0.2.53\n")
+        host.link("/etc/runlevels/default/ntpd", "/etc/init.d/ntpd")
+        host.write("/etc/conf.d/ntpd", 'NTPD_OPTS="-N -p 192.0.2.123"\n')
+        host.write("/bin/busybox")
+        host.link("/usr/sbin/ntpd", "/bin/busybox")
+        host.write("/etc/nftables.nft", _REFUSING)
+
+    def test_a_ruleset_is_in_force_and_the_result_says_that_nothing_loads_it_at_boot(
+        self, distribution: Distribution
+    ) -> None:
+        before = distribution.files()
+        result = distribution.run()
+        assert result["persistence"]["state"] == "none"
+        assert "does not run systemd" in result["persistence"]["note"]
+        assert result["safeguards"]["dns"] == ["192.0.2.53 port 53 (udp, tcp)"]
+        assert result["safeguards"]["ntp"] == ["192.0.2.123 port 123 (udp)"]
+        assert "ip daddr 192.0.2.53" in distribution.ours()
+        assert not distribution.run()["changed"]
+        assert distribution.run(state="absent")["changed"]
+        assert distribution.ours() == ""
+        assert distribution.files() == before
+
+    def test_a_ruleset_that_must_survive_a_reboot_is_refused(self, distribution: Distribution) -> None:
+        with pytest.raises(HostError, match="does not run systemd"):
+            distribution.run(persist=Mode.TRUE)
+        assert distribution.tables() == []
+
+    def test_the_service_nftables_is_another_manager(self, distribution: Distribution) -> None:
+        distribution.host.link("/etc/runlevels/boot/nftables", "/etc/init.d/nftables")
+        distribution.host.link("/run/openrc/started/nftables", "/etc/init.d/nftables")
+        distribution.load(_REFUSING)
+        with pytest.raises(HostError, match="rc-update --all del nftables"):
+            distribution.run()
+        # Without it, the host would be open after a reboot.
+        with pytest.raises(HostError, match="open"):
+            distribution.run(on_conflict="disable")
+        assert distribution.tables() == ["table inet filter"]
+        result = distribution.run(on_conflict="ignore")
+        assert any("nftables.service is active beside Palisade" in warning for warning in result["warnings"])
