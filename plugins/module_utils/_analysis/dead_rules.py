@@ -11,7 +11,6 @@ from __future__ import annotations
 import typing as t
 
 from .._compile._auto.overlap import Bits
-from .._policy.model import Stage
 from .codes import finding
 from .decided import DecidedChain, DecidedRule
 from .findings import MOST_OTHERS, Finding
@@ -85,7 +84,7 @@ def _without_packets(chain: DecidedChain, rule: DecidedRule) -> Finding:
     """``shadowed`` or ``covered``: whether some packet gets another verdict, or one policy covers its own rule."""
     active = rule.before | chain.none
     otherwise = _decided_by(chain, rule, rule.before & chain.acting_otherwise(rule.rule.action))
-    foreign = rule.before & ~_bits_of_policy(chain, rule.rule.origin.name)
+    foreign = rule.before & ~chain.of_policy(rule.rule.origin.name)
     covered = otherwise is None and _decided_by(chain, rule, foreign) is not None
     shown = otherwise if otherwise is not None else _decided_by(chain, rule, rule.before)
     deciding: t.Dict[int, DecidedRule] = {}
@@ -111,14 +110,6 @@ def _without_packets(chain: DecidedChain, rule: DecidedRule) -> Finding:
         others=tuple(one.rule.origin for one in others),
         witness=None if shown is None else chain.witness(shown),
     )
-
-
-def _bits_of_policy(chain: DecidedChain, name: str) -> Bits:
-    found: Bits = 0
-    for rule in chain.rules:
-        if rule.rule.origin.name == name and rule.stage is Stage.ASSIGNED:
-            found |= rule.bits
-    return found
 
 
 def _decided_by(chain: DecidedChain, rule: DecidedRule, bits: Bits) -> t.Optional[Region]:

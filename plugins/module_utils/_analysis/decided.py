@@ -83,6 +83,11 @@ class DecidedChain:
         self._by_action[self.default] = self.none
         for one in self.rules:
             self._by_action[one.rule.action] |= one.bits
+        self._by_policy: t.Dict[str, Bits] = {}
+        for one in self.rules:
+            if one.stage is Stage.ASSIGNED:
+                name = one.rule.origin.name
+                self._by_policy[name] = self._by_policy.get(name, 0) | one.bits
 
     @property
     def written(self) -> t.Iterator[DecidedRule]:
@@ -95,6 +100,10 @@ class DecidedChain:
 
     def acting_otherwise(self, action: Action) -> Bits:
         return self.every & ~self._by_action[action]
+
+    def of_policy(self, name: str) -> Bits:
+        """The positions of the rules of an assigned policy."""
+        return self._by_policy.get(name, 0)
 
     def find(self, region: Region, wanted: Bits, active: t.Optional[Bits] = None) -> t.Optional[Region]:
         """Packets of the region that one of ``wanted`` decides; ``active``: with these positions alone.
