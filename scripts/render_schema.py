@@ -20,7 +20,8 @@ import typing as t
 CHECKOUT = pathlib.Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(CHECKOUT))
 
-from plugins.module_utils._policy.built_in import BUILT_IN_NAMES  # noqa: E402 - after the path is set
+from plugins.module_utils._analysis.codes import CODES_OF_HOSTS  # noqa: E402 - after the path is set
+from plugins.module_utils._policy.built_in import BUILT_IN_NAMES  # noqa: E402 - the same
 from plugins.module_utils._policy.catalogue import SERVICES  # noqa: E402 - the same
 from plugins.module_utils._policy.model import Action, Direction, Layout, Published  # noqa: E402 - the same
 from plugins.module_utils._policy.profiles import PROFILES  # noqa: E402 - the same
@@ -45,6 +46,9 @@ _NULL: Schema = {"type": "null"}
 
 _PORT = "(?:0|[1-9][0-9]{0,3}|[1-5][0-9]{4}|6[0-4][0-9]{3}|65[0-4][0-9]{2}|655[0-2][0-9]|6553[0-5])"
 _BYTE = "(?:0|[1-9][0-9]?|1[0-9]{2}|2[0-4][0-9]|25[0-5])"
+
+#: A code of lint.
+_CODES: t.Mapping[str, object] = {"enum": list(CODES_OF_HOSTS)}
 
 
 def _any_case(word: str) -> str:
@@ -517,6 +521,11 @@ def build() -> Schema:
                 "Must reach",
                 "TCP services (host:port) that the host must still reach after a change.",
                 {"anyOf": [_NULL, {"type": "string"}, {"type": "array", "items": {"type": "string"}}]},
+            ),
+            "firewall_lint_fail": _described(
+                "Lint",
+                "Codes of lint whose findings stop a run before anything is changed. Default: none.",
+                {"anyOf": [_NULL, _CODES, {"type": "array", "items": _CODES}]},
             ),
         },
         "patternProperties": {"^firewall_%s_" % name: _ref(definition) for name, definition in merged.items()},

@@ -18,6 +18,7 @@ from ..plugin_utils._collect import collect
 from ..plugin_utils._errors import action_failure
 from ..plugin_utils._groups import Groups
 from ..plugin_utils._jsonschema import MISSING, check_schema
+from ..plugin_utils._linting import lint_host, ssh_port
 
 _ARGUMENTS = {"everything": {"type": "bool", "default": False}}
 
@@ -46,6 +47,10 @@ class ActionModule(ActionBase):
                 self._display.warning(MISSING)
             elif problems:
                 raise PolicyError(problems)
+        if collected.lint_fail:
+            # Before any host is changed, where a play checks all of them first.
+            port = ssh_port(self._connection, self._play_context)
+            lint_host(task_vars["inventory_hostname"], collected, port)
         for warning in firewall.warnings:
             self._display.warning(str(warning))
         return {

@@ -17,6 +17,7 @@ from ..plugin_utils._collect import collect
 from ..plugin_utils._confirmation import Confirmation, why_not_confirmed
 from ..plugin_utils._errors import action_failure
 from ..plugin_utils._groups import Groups
+from ..plugin_utils._linting import Lint, lint_host, ssh_port
 from ..plugin_utils._plain import to_plain
 
 _MODULE = "palisade.nftables.ruleset"
@@ -36,11 +37,15 @@ class ActionModule(ActionBase):
         arguments = {str(name): to_plain(value, Path(str(name)), problems) for name, value in self._task.args.items()}
         if problems.errors:
             raise action_failure(task_vars["inventory_hostname"], problems.errors)
+        lint = Lint()
         if _boolean(arguments.pop("from_inventory", None)):
-            arguments = {**self._from_inventory(arguments, task_vars), **arguments}
+            collected, lint = self._from_inventory(arguments, task_vars)
+            arguments = {**collected, **arguments}
+        for warning in lint.warnings:
+            self._display.warning(warning)
         # The module looks for the ssh session of this run only where there is one.
         arguments["connection"] = self._connection.transport
-        return self._run(arguments, task_vars)
+        return lint.beside(self._run(arguments, task_vars))
 
     def _run(self, arguments: t.Dict[str, t.Any], task_vars: t.Dict[str, t.Any]) -> t.Dict[str, t.Any]:
         """Arms, applies, connects and confirms: one action, so that no host's timer waits for other hosts."""
@@ -72,7 +77,10 @@ class ActionModule(ActionBase):
             return begun
         return Confirmation(self._connection, execute, begun).run()
 
-    def _from_inventory(self, arguments: t.Mapping[str, t.Any], task_vars: t.Dict[str, t.Any]) -> t.Dict[str, t.Any]:
+    def _from_inventory(
+        self, arguments: t.Mapping[str, t.Any], task_vars: t.Dict[str, t.Any]
+    ) -> t.Tuple[t.Dict[str, t.Any], Lint]:
+        """Options of the module, and what lint says of them."""
         beside = [name for name in _COLLECTED if arguments.get(name) is not None]
         if beside:
             raise AnsibleActionFail(
@@ -83,7 +91,11 @@ class ActionModule(ActionBase):
             collected = collect(task_vars, self._templar, groups, state=arguments.get("state"))
         except PolicyError as exc:
             raise action_failure(task_vars["inventory_hostname"], exc.problems) from exc
-        return collected._asdict()
+        port = ssh_port(self._connection, self._play_context)
+        lint = lint_host(task_vars["inventory_hostname"], collected, port)
+        options = collected._asdict()
+        del options["lint_fail"]
+        return options, lint
 
 
 def _seconds(value: object) -> int:

@@ -288,6 +288,14 @@ confirmation:
       type: float
       returned: when the change was confirmed
       sample: 1.4
+findings:
+  description:
+    - What lint finds on the controller, where the variables come from the inventory and something was found. Those that
+      are warnings, and those of the codes in C(firewall_lint_fail).
+    - The filter P(palisade.nftables.lint#filter) describes a finding.
+  returned: when something was found
+  type: list
+  elements: dict
 notes:
   description:
     - What could not be arranged in lookups, and how the comparison with the kernel was made, where it could not be made

@@ -18,6 +18,7 @@ import typing as t
 
 from ansible.errors import AnsibleError, AnsibleValueOmittedError
 
+from ..module_utils._analysis.codes import CODES_OF_HOSTS
 from ..module_utils._core.errors import Path, PolicyError, Problem, Problems, show
 from ..module_utils._core.ports import PortError, parse_service
 from ..module_utils._policy.assignments import read_assignments
@@ -43,6 +44,7 @@ _RUN_VARIABLES = (
     "firewall_on_conflict",
     "firewall_confirm_timeout",
     "firewall_must_reach",
+    "firewall_lint_fail",
 )
 _READ = frozenset((*SINGLE_VARIABLES, *MERGED_VARIABLES, *_RUN_VARIABLES))
 _READ_PREFIXES = tuple(base + "_" for base in MERGED_VARIABLES)
@@ -74,6 +76,7 @@ class Collected(t.NamedTuple):
         on_conflict: ``fail``, ``disable`` or ``ignore``.
         confirm_timeout: Seconds until a change that nobody confirmed is taken back; 0: never.
         must_reach: ``HOST:PORT``, as :func:`.._core.ports.parse_service` reads it.
+        lint_fail: Codes of findings that are errors.
     """
 
     variables: t.Dict[str, t.Any]
@@ -83,6 +86,7 @@ class Collected(t.NamedTuple):
     on_conflict: str
     confirm_timeout: int
     must_reach: t.List[str]
+    lint_fail: t.List[str]
 
 
 def collect(
@@ -128,13 +132,16 @@ class _Collector:
         on_conflict = self._choice("firewall_on_conflict", {name: name for name in _ON_CONFLICT})
         confirm_timeout = self._confirm_timeout()
         must_reach = self._must_reach()
+        lint_fail = self._lint_fail()
         # What a host had must be removable whatever has become of its policies.
         if state == "present" or everything:
             self._take_settings()
             self._take_catalogues(everything=everything)
         if self._problems.errors:
             raise PolicyError(self._all_problems(everything=everything))
-        return Collected(self._variables, self._group_data, state, persist, on_conflict, confirm_timeout, must_reach)
+        return Collected(
+            self._variables, self._group_data, state, persist, on_conflict, confirm_timeout, must_reach, lint_fail
+        )
 
     def _choice(self, variable: str, choices: t.Mapping[str, str]) -> str:
         """A setting that only the role reads; the first choice is the default."""
@@ -179,6 +186,18 @@ class _Collector:
                 self._problems.error(place / index, "service", str(exc))
             else:
                 found.append(item)
+        return found
+
+    def _lint_fail(self) -> t.List[str]:
+        place = Path("firewall_lint_fail")
+        value = self._template(self._raw.get(str(place)), place)
+        found = []
+        for index, item in enumerate(_listed(value)):
+            if isinstance(item, str) and item in CODES_OF_HOSTS:
+                found.append(item)
+            else:
+                said = "%s is not a code of lint (docs/lint.md)%s" % (show(item), suggestion(item, CODES_OF_HOSTS))
+                self._problems.error(place / index, "choice", said)
         return found
 
     def _take_settings(self) -> None:

@@ -14,7 +14,7 @@ from ansible.errors import AnsibleFilterError
 
 from ..module_utils._core.errors import Path, PolicyError, Problems, show
 from ..module_utils._policy.definitions import PREFIX
-from ..module_utils._policy.hostfacts import hostfacts_from_plain
+from ..module_utils._policy.hostfacts import HostFacts, hostfacts_from_plain
 from ..module_utils._policy.model import Firewall
 from ..module_utils._policy.parse import MERGED_VARIABLES, SINGLE_VARIABLES, parse_firewall
 from ..module_utils._policy.program import Program, build_program
@@ -41,11 +41,14 @@ class ReadKeywords(t.NamedTuple):
 
     Attributes:
         variables: The role variables in plain types, by their names.
+        facts: What was said of the host; None where nothing was.
     """
 
     variables: t.Dict[str, t.Any]
     firewall: Firewall
     program: Program
+    facts: t.Optional[HostFacts]
+    groups: t.Optional[t.Dict[str, t.Any]]
 
 
 def read_keywords(policies: object, keywords: t.Mapping[str, object]) -> ReadKeywords:
@@ -78,4 +81,4 @@ def read_keywords(policies: object, keywords: t.Mapping[str, object]) -> ReadKey
     except PolicyError as exc:
         parsing = (problem for problem in exc.problems if problem not in problems.errors)
         raise filter_failure([*problems.errors, *parsing]) from exc
-    return ReadKeywords(variables, firewall, build_program(firewall, host))
+    return ReadKeywords(variables, firewall, build_program(firewall, host), None if facts is None else host, groups)

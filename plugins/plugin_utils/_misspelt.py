@@ -26,6 +26,7 @@ OTHER_VARIABLES = (
     "firewall_on_conflict",
     "firewall_confirm_timeout",
     "firewall_must_reach",
+    "firewall_lint_fail",
 )
 
 ROLE_VARIABLES = (*MERGED_VARIABLES, *SINGLE_VARIABLES, *OTHER_VARIABLES)

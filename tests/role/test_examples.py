@@ -6,12 +6,16 @@
 
 from __future__ import annotations
 
+import json
 import pathlib
 import re
 import subprocess
 import typing as t
 
 import pytest
+
+from ansible_collections.palisade.nftables.plugins.module_utils._analysis.codes import CODES
+from ansible_collections.palisade.nftables.plugins.module_utils._analysis.findings import Severity
 
 CHECKOUT = pathlib.Path(__file__).resolve().parents[2]
 EXAMPLES = CHECKOUT / "examples"
@@ -50,6 +54,13 @@ def test_policies_of_a_host(ansible_environment: t.Dict[str, str], host: str, po
     listed = re.search(r'"policies": \[([^\]]*)\]', output)
     assert listed is not None
     assert re.findall(r'"([^"]+)"', listed.group(1)) == policies.split()
+
+
+def test_lint_has_nothing_to_warn_of(ansible_environment: t.Dict[str, str]) -> None:
+    warnings = [code for code in CODES if CODES[code].severity is Severity.WARNING]
+    more = ["-e", json.dumps({"firewall_lint_fail": [*warnings, "mergeable", "exposed-ssh"]})]
+    output = run(ansible_environment, "ansible", "all", "-m", "palisade.nftables.check_policy", *more)
+    assert output.count("SUCCESS") == 4
 
 
 def test_readme_tells_of_every_file() -> None:

@@ -321,6 +321,17 @@ def test_must_reach(collected: Collect) -> None:
     ]
 
 
+def test_lint_fail(collected: Collect) -> None:
+    assert collected("firewall_lint_fail: [shadowed, '{{ \"exposed\" }}']").lint_fail == ["shadowed", "exposed"]
+    assert collected("firewall_lint_fail: duplicate").lint_fail == ["duplicate"]
+    assert collected("firewall_lint_fail:").lint_fail == []
+    assert problems_of(collected, "firewall_lint_fail: [shadowd, 5, provider-refuses]") == [
+        "firewall_lint_fail[0]: 'shadowd' is not a code of lint (docs/lint.md); did you mean 'shadowed'?",
+        "firewall_lint_fail[1]: '5' is not a code of lint (docs/lint.md)",
+        "firewall_lint_fail[2]: 'provider-refuses' is not a code of lint (docs/lint.md)",
+    ]
+
+
 @pytest.mark.parametrize(("text", "value"), [("null", "fail"), ("Disable", "disable"), ("ignore", "ignore")])
 def test_on_conflict(collected: Collect, text: str, value: str) -> None:
     assert collected("firewall_on_conflict: %s" % text).on_conflict == value

@@ -46,6 +46,7 @@ MISSPELT = [
     ("firewall_persit", True, "firewall_persist"),
     ("firewall_layuot", "ordered", "firewall_layout"),
     ("firewall_counter", False, "firewall_counters"),
+    ("firewall_lint_fails", ["shadowed"], "firewall_lint_fail"),
     ("firewall_publised", "leave", "firewall_published"),
 ]
 
