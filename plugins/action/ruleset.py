@@ -92,7 +92,7 @@ class ActionModule(ActionBase):
         except PolicyError as exc:
             raise action_failure(task_vars["inventory_hostname"], exc.problems) from exc
         port = ssh_port(self._connection, self._play_context)
-        lint = lint_host(task_vars["inventory_hostname"], collected, port)
+        lint = lint_host(task_vars["inventory_hostname"], collected, port, deploys=not self._task.check_mode)
         options = collected._asdict()
         del options["lint_fail"]
         return options, lint

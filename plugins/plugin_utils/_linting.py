@@ -23,6 +23,8 @@ from ._collect import Collected
 _MOST_PRINTED = 10
 
 _WARNINGS = tuple(code for code in CODES if CODES[code].severity is Severity.WARNING)
+#: A deploy of longer policies does not wait for findings that nobody asked to fail it.
+_MOST_RULES_OF_A_DEPLOY = 2000
 _OVER_SSH = ("ssh", "paramiko", "paramiko_ssh", "libssh")
 
 
@@ -47,8 +49,11 @@ def ssh_port(connection: t.Any, play_context: t.Any) -> t.Optional[int]:
     return port if isinstance(port, int) else SSH_PORT
 
 
-def lint_host(host: str, collected: Collected, port: t.Optional[int]) -> Lint:
+def lint_host(host: str, collected: Collected, port: t.Optional[int], *, deploys: bool = False) -> Lint:
     """The findings that are warnings, and those of the codes in ``firewall_lint_fail``.
+
+    Args:
+        deploys: The host is about to be changed, so long policies are judged only if a code is to fail.
 
     Raises:
         AnsibleActionFail: There is one of those.
@@ -59,6 +64,9 @@ def lint_host(host: str, collected: Collected, port: t.Optional[int]) -> Lint:
         firewall = parse_firewall(collected.variables, groups=collected.groups)
     except PolicyError:
         # What is wrong is reported by whoever needs it right.
+        return Lint()
+    rules = sum(len(policy.rules) for policy in firewall.assigned)
+    if deploys and rules > _MOST_RULES_OF_A_DEPLOY and not collected.lint_fail:
         return Lint()
     codes = {*_WARNINGS, *collected.lint_fail}
     found = tuple(lint_variables(collected.variables, firewall, groups=collected.groups, ssh_port=port, codes=codes))

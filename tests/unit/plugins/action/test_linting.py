@@ -59,6 +59,13 @@ def test_other_codes_do_not(act: Act) -> None:
     assert act("check_policy", {}, {**TWICE, "firewall_lint_fail": ["exposed"]}).word == "SUCCESS"
 
 
+def test_a_deploy_of_long_policies_does_not_wait_for_warnings(act: Act) -> None:
+    many = [{**SSH, "service": "https", "sources": ["198.18.%d.%d" % divmod(one, 250)]} for one in range(2000)]
+    twice = variables(*many, HTTPS, HTTPS)
+    assert "duplicate: web[2001]" not in act("ruleset", FROM_INVENTORY, twice).output
+    assert act("ruleset", FROM_INVENTORY, {**twice, "firewall_lint_fail": ["duplicate"]}).word == "FAILED"
+
+
 def test_the_port_of_the_connection_is_that_of_ssh(act: Act) -> None:
     closed = variables(HTTPS)
     asked = {**closed, "firewall_lint_fail": ["ssh-locked-out"]}
