@@ -116,7 +116,8 @@ def near_misses(steps: t.Iterable[Step], packet: Packet) -> t.Iterator[NearMiss]
         named: t.Dict[Condition, t.List[Traffic]] = {}
         for kind, failed in zip(step.rule.traffic, failures(step.rule, packet)):
             if len(failed) == 1:
-                named.setdefault(next(iter(failed)), []).append(kind)
+                (condition,) = failed
+                named.setdefault(condition, []).append(kind)
         for condition, kinds in named.items():
             if step.stage is Stage.STATE and condition is Condition.STATE:
                 continue
