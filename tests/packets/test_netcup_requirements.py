@@ -62,7 +62,7 @@ def test_r3_extras_need_the_host_profile(check: Check) -> None:
 
 def test_r4_rules_are_traced_to_their_policy(check: Check) -> None:
     """Read as the design decides: a policy is traced by comments and counters, not by a chain of its own."""
-    variables = netcup(tcp_in(80), tcp_in(443), tcp_out(443))
+    variables = netcup(tcp_in(80), tcp_in(443), tcp_out(443), firewall_published="leave")
     counters = check(variables, accepts(to_host("tcp", PEER, 80), to_host("tcp", PEER, 443)))
     assert [counters["policy/web/%d" % index][0] for index in range(3)] == [1, 1, 0]
     text = text_of(program_of(variables))
@@ -206,7 +206,7 @@ def test_r27_defaults_come_back_when_the_variable_is_unset(check: Check) -> None
 
 
 def test_r29_restoring_defaults_leaves_own_policies_alone() -> None:
-    own = netcup(tcp_in(22), tcp_out(443))
+    own = netcup(tcp_in(22), tcp_out(443), firewall_published="leave")
     restored = {**own, "firewall_default_policies": None}
     lines = [
         [line for line in text_of(program_of(variables), Layout.ORDERED).splitlines() if 'comment "web[' in line]
@@ -242,8 +242,9 @@ def test_r33_only_public_interfaces_are_filtered(check: Check) -> None:
 
 
 def test_r34_rules_keep_their_order(check: Check) -> None:
-    first = text_of(program_of(netcup(tcp_in(80)))).splitlines()
-    longer = text_of(program_of(netcup(tcp_in(80), tcp_in(81)))).splitlines()
+    alone = {"firewall_published": "leave"}
+    first = text_of(program_of(netcup(tcp_in(80), **alone))).splitlines()
+    longer = text_of(program_of(netcup(tcp_in(80), tcp_in(81), **alone))).splitlines()
     added = [line.strip() for line in longer if line not in first]
     assert added == ["counter policy/web/1 {", 'tcp dport 81 counter name "policy/web/1" accept comment "web[1]"']
     check(netcup(tcp_in(80), tcp_in(81)), accepts(to_host("tcp", PEER, 80), to_host("tcp", PEER, 81)))

@@ -26,6 +26,7 @@ POLICY: t.Dict[str, object] = {
         }
     },
     "firewall_assigned": ["web"],
+    "firewall_published": "leave",
 }
 PROVIDER = """
 table inet provider {

@@ -21,9 +21,9 @@ from .ordered import count_rules, layout_ordered
 from .published import add_forward
 from .table import Table
 
-#: Rules, and elements of maps, for each box of the policies, and besides.
+#: Rules, and elements of maps, for each box of the policies; and what no table is too large with.
 _MOST_FOR_BOX = 6
-_MOST_BESIDES = 200
+_NEVER_TOO_LARGE = 500
 #: What a direction may have where it had too much.
 _SMALLER = 0.92
 
@@ -83,4 +83,4 @@ def _lay_out(lowered: LoweredProgram, layout: Layout) -> t.Tuple[Table, t.Tuple[
 def _is_too_large(table: Table, lowered: LoweredProgram) -> bool:
     size = sum(len(chain.rules) for chain in table.chains) + sum(len(named.elements) for named in table.maps)
     boxes = sum(len(rule.boxes) for chain in lowered.chains if chain.restricted for rule in chain.rules)
-    return size > _MOST_FOR_BOX * boxes + _MOST_BESIDES
+    return size > max(_MOST_FOR_BOX * boxes, _NEVER_TOO_LARGE)

@@ -206,7 +206,7 @@ def test_a_table_that_would_be_too_large_has_published_ports_one_after_another(m
     assert whole.notes == ()
     assert len(_chain(whole.table, "published").rules) < 60
     monkeypatch.setattr(compile_module, "_MOST_FOR_BOX", 1)
-    monkeypatch.setattr(compile_module, "_MOST_BESIDES", 0)
+    monkeypatch.setattr(compile_module, "_NEVER_TOO_LARGE", 0)
     limited = compile_with_cost(program_of(variables))
     assert limited.notes == ("published ports: the limit of rules and elements is reached",)
     check_table(limited.table)
