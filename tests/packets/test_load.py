@@ -43,6 +43,9 @@ _SOURCES = 256
 
 #: How long the calls go on before anything changes, to compare their pauses with.
 _QUIET_SECONDS = 2.0
+#: Seconds after which a call that nobody answered is made again (RFC 6298, 2.1); and until that one is answered, too.
+_FIRST_ASKED_AGAIN = 1.0
+_UNTIL_ANSWERED = 1.5
 
 
 class Policy:
@@ -200,20 +203,27 @@ def test_no_new_flow_meets_anything_but_the_old_rules_or_the_new_ones(
 
 def _show(title: str, called: Called) -> None:
     print(
-        "%s: %d new connections, %.0f a second; the longest pause between two %.0f ms, the slowest %.0f ms"
+        "%s: %d new connections, %.0f a second; the longest pause between two %.0f ms, the slowest %.0f ms, "
+        "%d segments sent again"
         % (
             title,
             called.connected,
             called.connected / called.seconds,
             called.longest_pause * 1000,
             called.longest_call * 1000,
+            called.asked_again,
         )
     )
 
 
 def _assert_all_accepted(called: Called) -> None:
+    """No call was refused, not even for an instant: then TCP would have asked again, a second later (RFC 6298).
+
+    Segments that close a call may be sent again where processors are scarce, so all segments are shown, not judged.
+    """
     assert called.connected > 100
-    assert (called.refused, called.unanswered, called.asked_again) == (0, 0, 0), called
+    assert (called.refused, called.unanswered) == (0, 0), called
+    assert called.longest_call < _FIRST_ASKED_AGAIN, called
 
 
 def test_no_new_connection_is_refused_or_let_through_by_mistake(
@@ -231,6 +241,7 @@ def test_no_new_connection_is_refused_or_let_through_by_mistake(
             _show("nothing changes", calls.stop())
         with call(scene.office, network.office) as calls:
             changes.apply()
+            time.sleep(_UNTIL_ANSWERED)
             called = calls.stop()
         _show("first deploy of %d rules" % _RULES, called)
         _assert_all_accepted(called)
@@ -238,6 +249,7 @@ def test_no_new_connection_is_refused_or_let_through_by_mistake(
             for _change in range(_CHANGES):
                 policy.change()
                 changes.apply()
+            time.sleep(_UNTIL_ANSWERED)
             called, refused = calls.stop(), others.stop()
         _show("%d changes of %d rules" % (_CHANGES, _RULES), called)
         _assert_all_accepted(called)
