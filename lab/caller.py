@@ -14,6 +14,7 @@ prints what became of the calls, as JSON.
 from __future__ import annotations
 
 import errno
+import itertools
 import json
 import os
 import select
@@ -29,13 +30,16 @@ _QUESTION = b"?"
 _RESET = struct.pack("ii", 1, 0)
 
 _WAIT_MILLISECONDS = 100
+#: Each is called from once: connection tracking remembers a closed connection for some seconds, and a new one of the
+#: same addresses and ports is measured against that.
+_PORTS = range(1024, 65536)
 
 
 class _Caller:
     """Some calls at the same time, each followed by the next."""
 
     def __init__(self, specification: t.Mapping[str, t.Any]) -> None:
-        self._source = (specification["source"], 0)
+        self._sources = itertools.product(specification["sources"], _PORTS)
         self._destination = (specification["destination"], specification["port"])
         self._family = socket.AF_INET6 if ":" in specification["destination"] else socket.AF_INET
         self._parallel = specification["parallel"]
@@ -61,7 +65,7 @@ class _Caller:
         opened = socket.socket(self._family, socket.SOCK_STREAM)
         opened.setblocking(False)
         opened.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET)
-        opened.bind(self._source)
+        opened.bind(next(self._sources))
         result = opened.connect_ex(self._destination)
         if result not in (0, errno.EINPROGRESS, errno.ECONNREFUSED):
             raise OSError(result, os.strerror(result))

@@ -50,9 +50,9 @@ class Called(t.NamedTuple):
 
 
 class Calls(Closing):
-    """Calls from ``source``, an address of the caller, to a port of a host. A context manager."""
+    """Calls from ``sources``, addresses of the caller, to a port of a host. A context manager."""
 
-    def __init__(self, caller: Host, source: str, destination: str, port: int) -> None:
+    def __init__(self, caller: Host, sources: t.Sequence[str], destination: str, port: int) -> None:
         self._caller = caller
         self._before = self._sent_again()
         pipe = subprocess.PIPE
@@ -60,7 +60,7 @@ class Calls(Closing):
             [sys.executable, "-I", "-S", str(_CALLER)], stdin=pipe, stdout=pipe, stderr=pipe, text=True
         )
         specification = {
-            "source": source,
+            "sources": list(sources),
             "destination": destination,
             "port": port,
             "parallel": _PARALLEL,
@@ -71,7 +71,7 @@ class Calls(Closing):
         stdin.flush()
         if t.cast("t.IO[str]", self._process.stdout).readline().strip() != "ready":
             _output, problem = self._process.communicate()
-            raise LabError("nothing calls from %s: %s" % (source, problem.strip()))
+            raise LabError("nothing calls from %s: %s" % (", ".join(sources), problem.strip()))
         self._started = time.monotonic()
         self._called: t.Optional[Called] = None
 
