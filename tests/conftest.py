@@ -126,11 +126,22 @@ def pytest_ignore_collect(collection_path: pathlib.Path) -> t.Optional[bool]:
     return True
 
 
-def pytest_collection_modifyitems(items: t.Sequence[pytest.Item]) -> None:
-    """Marks what asks the kernel: the Python in the middle of those of a target need not do that, too."""
+def pytest_collection_modifyitems(config: pytest.Config, items: t.List[pytest.Item]) -> None:
+    """Marks what asks the kernel: the Python in the middle of those of a target need not do that, too.
+
+    A test that runs Ansible's commands, by the fixture of their environment, needs ansible-core like one that
+    imports it.
+    """
+    runs_ansible: t.List[pytest.Item] = []
     for item in items:
-        if "network" in getattr(item, "fixturenames", ()):
+        fixtures = getattr(item, "fixturenames", ())
+        if "network" in fixtures:
             item.add_marker(pytest.mark.kernel)
+        if not HAVE_ANSIBLE and "ansible_environment" in fixtures:
+            runs_ansible.append(item)
+    if runs_ansible:
+        config.hook.pytest_deselected(items=runs_ansible)
+        items[:] = [item for item in items if item not in runs_ansible]
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
