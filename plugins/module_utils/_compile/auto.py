@@ -15,7 +15,7 @@ import dataclasses
 import typing as t
 
 from .._policy.model import Direction, Published, Stage
-from ._auto.arrange import MOST_ITEMS, arrange_all
+from ._auto.arrange import arrange_all
 from ._auto.assemble import Assembler
 from ._auto.items import make_items
 from ._auto.merge import merge_equals
@@ -28,8 +28,11 @@ from .table import MARKER_CHAIN, NamedMap, NamedSet, Table, TableChain, TableRul
 #: Rules and elements for each box of a policy, and for each direction besides.
 _BUDGET = 5.6
 #: The same where the rules come once more at least, for published ports.
-_BUDGET_WITH_PUBLISHED = 4.8
+_BUDGET_WITH_PUBLISHED = 5.0
 _BUDGET_BASE = 64
+#: Longer lists are not merged where nothing is counted: what is merged of two addresses is no prefix any more, and a
+#: lookup of prefixes is cheaper than what fewer items save.
+_MOST_MERGED = 48
 
 _LOOKUP_HEADING = "Policies, by lookup; the first rule in their order decides"
 
@@ -84,7 +87,7 @@ def _chain_rules(
         yield dataclasses.replace(table_rule, heading=heading if heading != shown else "")
         shown = heading
     items = make_items(rule for rule in chain.rules if rule.stage is not Stage.STATE)
-    if not chain.default_counter and len(items) <= MOST_ITEMS:
+    if not chain.default_counter and len(items) <= _MOST_MERGED:
         items = merge_equals(items)
     comes_again = chain.direction is Direction.INGRESS and program.published is Published.FILTER
     budget = _BUDGET_WITH_PUBLISHED if comes_again else _BUDGET

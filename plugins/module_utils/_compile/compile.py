@@ -8,9 +8,11 @@
 
 from __future__ import annotations
 
+import contextlib
+import gc
 import typing as t
 
-from .._policy.model import Direction, Layout
+from .._policy.model import Direction, Layout, Published
 from .._policy.program import Program
 from ._auto.arrange import LIMIT_REACHED
 from .auto import layout_auto
@@ -18,7 +20,7 @@ from .cost import ChainCost, measure_cost
 from .lower import lower
 from .lowered import LoweredProgram
 from .ordered import count_rules, layout_ordered
-from .published import add_forward
+from .published import NoRoomError, add_forward
 from .table import Table
 
 #: Rules, and elements of maps, for each box of the policies; and what no table is too large with.
@@ -48,39 +50,55 @@ def compile_program(program: Program, *, layout: Layout = Layout.AUTO, counters:
     Args:
         counters: Whether every policy rule, and what happens to the rest, has its own named counter.
     """
-    return _lay_out(lower(program, counters=counters), layout)[0]
+    with _garbage_kept():
+        return _lay_out(lower(program, counters=counters), layout)[0]
 
 
 def compile_with_cost(program: Program, *, layout: Layout = Layout.AUTO, counters: bool = True) -> Compiled:
     """The same, with what packets will cost."""
-    lowered = lower(program, counters=counters)
-    table, notes = _lay_out(lowered, layout)
-    costs = {
-        chain.direction: (measure_cost(table, chain.direction.value), count_rules(chain, lowered))
-        for chain in lowered.chains
-        if chain.restricted
-    }
+    with _garbage_kept():
+        lowered = lower(program, counters=counters)
+        table, notes = _lay_out(lowered, layout)
+        costs = {
+            chain.direction: (measure_cost(table, chain.direction.value), count_rules(chain, lowered))
+            for chain in lowered.chains
+            if chain.restricted
+        }
     return Compiled(table, costs, notes)
+
+
+@contextlib.contextmanager
+def _garbage_kept() -> t.Iterator[None]:
+    """Python does not look for reference cycles meanwhile.
+
+    A large policy is some hundred thousand tuples that stay, and none of them leads back to itself: looking through
+    all of them again and again is a third of the time.
+    """
+    was_enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_enabled:
+            gc.enable()
 
 
 def _lay_out(lowered: LoweredProgram, layout: Layout) -> t.Tuple[Table, t.Tuple[str, ...]]:
     if layout is Layout.ORDERED:
         return add_forward(layout_ordered(lowered), lowered.published), ()
+    boxes = sum(len(rule.boxes) for chain in lowered.chains if chain.restricted for rule in chain.rules)
+    most = max(_MOST_FOR_BOX * boxes, _NEVER_TOO_LARGE)
     table, notes = layout_auto(lowered)
-    whole = add_forward(table, lowered.published)
-    if not _is_too_large(whole, lowered):
-        return whole, notes
+    with contextlib.suppress(NoRoomError):
+        return add_forward(table, lowered.published, most=most), notes
     # Packets for published ports are few beside those for the host, and each connection has one that gets here.
     ordered = layout_ordered(lowered)
-    whole = add_forward(table, lowered.published, ordered)
-    if _is_too_large(whole, lowered):
+    try:
+        whole = add_forward(table, lowered.published, source=ordered, most=most)
+    except NoRoomError:
         # Plans are not counted to the last rule before they are made.
         table, notes = layout_auto(lowered, share=_SMALLER)
-        whole = add_forward(table, lowered.published, ordered)
-    return whole, (*notes, "published ports: %s" % LIMIT_REACHED)
-
-
-def _is_too_large(table: Table, lowered: LoweredProgram) -> bool:
-    size = sum(len(chain.rules) for chain in table.chains) + sum(len(named.elements) for named in table.maps)
-    boxes = sum(len(rule.boxes) for chain in lowered.chains if chain.restricted for rule in chain.rules)
-    return size > max(_MOST_FOR_BOX * boxes, _NEVER_TOO_LARGE)
+        whole = add_forward(table, lowered.published, source=ordered)
+    if lowered.published is Published.FILTER:
+        notes = (*notes, "published ports: %s" % LIMIT_REACHED)
+    return whole, notes

@@ -59,17 +59,30 @@ _TRANSLATED = (Match(Field.FLOW_DIRECTION, ("original",)), Match(Field.STATUS, (
 _HEADING = "As ingress, on the address and port from before another table translated them"
 
 
-def add_forward(table: Table, published: Published, source: t.Optional[Table] = None) -> Table:
+class NoRoomError(Exception):
+    """The chains for published ports would make the table larger than it may be."""
+
+
+def add_forward(
+    table: Table, published: Published, *, source: t.Optional[Table] = None, most: t.Optional[int] = None
+) -> Table:
     """The table with the base chain ``forward``, which is empty where nothing is to be filtered there.
 
     Args:
         source: The same policies in another layout, whose chains are taken in the place of the table's own.
+        most: How many rules and elements of maps it may have; None for any number.
+
+    Raises:
+        NoRoomError: It would have more.
     """
+    room = None if most is None else most - size_of(table)
+    if room is not None and room < 0:
+        raise NoRoomError
     chains = {chain.name: chain for chain in table.chains}
     before, behind = _around(table.chains)
     if published is Published.LEAVE or _INGRESS not in chains:
         return dataclasses.replace(table, chains=(*before, TableChain(FORWARD, hook=FORWARD), *behind))
-    copies = _Copies(table if source is None else source)
+    copies = _Copies(table if source is None else source, room)
     entered = copies.chain(_INGRESS)
     forward = TableChain(FORWARD, tuple(_guarded(rule, entered) for rule in chains[_INPUT].rules), hook=FORWARD)
     regular: t.List[TableChain] = []
@@ -89,6 +102,11 @@ def add_forward(table: Table, published: Published, source: t.Optional[Table] = 
         chains=(*regular, *sorted(constant, key=_name_of), *bases, forward, *behind),
         maps=tuple(sorted((*table.maps, *copies.maps.values()), key=_name_of)),
     )
+
+
+def size_of(table: Table) -> int:
+    """Rules, and elements of maps."""
+    return sum(len(chain.rules) for chain in table.chains) + sum(len(named.elements) for named in table.maps)
 
 
 def _name_of(named: t.Union[TableChain, NamedMap]) -> str:
@@ -117,7 +135,8 @@ def _guarded(rule: TableRule, entered: str) -> TableRule:
 class _Copies:
     """Chains and maps that look at the original destination, by their names."""
 
-    def __init__(self, table: Table) -> None:
+    def __init__(self, table: Table, room: t.Optional[int]) -> None:
+        self._room = room
         self._chains = {chain.name: chain for chain in table.chains}
         self._maps = {named.name: named for named in table.maps}
         self._reaching = reaching_protocols(table, _INGRESS)
@@ -142,6 +161,7 @@ class _Copies:
             found = name
             if rules != chain.rules or name == _INGRESS:
                 found = _renamed(name, rules if chain.constant else None)
+                self._take(len(rules))
                 heading = _HEADING if name == _INGRESS else chain.heading
                 self.chains[found] = dataclasses.replace(chain, name=found, rules=rules, heading=heading)
             self._names[name] = found
@@ -164,11 +184,19 @@ class _Copies:
             )
             found = named
             if order != list(range(len(order))) or elements != named.elements:
+                self._take(len(elements))
                 fields = tuple(fields[at] for at in order)
                 found = NamedMap(_renamed(name, (fields, elements)), fields, elements, named.comment)
                 self.maps[found.name] = found
             self._known_maps[name] = found
         return found
+
+    def _take(self, size: int) -> None:
+        """Stops at once where there is no room, because copying takes time."""
+        if self._room is not None:
+            self._room -= size
+            if self._room < 0:
+                raise NoRoomError
 
     def _verdict(self, verdict: Verdict) -> Verdict:
         return dataclasses.replace(verdict, chain=self.chain(verdict.chain)) if verdict.chain else verdict

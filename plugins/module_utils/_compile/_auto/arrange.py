@@ -68,7 +68,7 @@ _DEEPEST_GUARDS = 1
 _SIZE_OF_ITEM = 2
 _SHARE_FOR_GUARDS = 0.15
 #: What guards that are asked one by one may take of what is left, of as many items as stay.
-_SHARE_FOR_INLINE = 0.7
+_SHARE_FOR_INLINE = 0.8
 
 _ADDRESS_WORDS = {SOURCE: "sources", DESTINATION: "destinations"}
 
@@ -234,7 +234,7 @@ class Arranger:
             return Node(node.steps, self._numbered)
 
         first = guarded(items, found, arrange_guards, chained=chained)
-        self.left -= size_of_guards(found)
+        self.left -= size_of_guards(items, found)
         chosen = set(found.first)
         rest = [item for position, item in enumerate(items) if position not in chosen]
         elements: t.Dict[int, t.List[Element]] = {}

@@ -66,7 +66,7 @@ def split_within(
     preceding = _preceding(items, overlaps, first)
     for most_inline in (_MOST_INLINE, *_FEWER_INLINE):
         found = _split(items, overlaps, preceding, most_places, most_inline)
-        if size_of_guards(found) <= room * len(found.first) / len(items):
+        if size_of_guards(items, found) <= room * len(found.first) / len(items):
             return found
     return None
 
@@ -163,13 +163,19 @@ def _choose_places(many: t.Sequence[int], guards: t.Mapping[int, Bits], most: in
     return tuple(sorted(chosen))
 
 
-def size_of_guards(found: Split) -> int:
-    """How many rules it takes to ask for guards one by one, and to get to those that are arranged."""
+def size_of_guards(items: t.Sequence[Item], found: Split) -> int:
+    """How many rules it takes to ask for guards one by one, and to get to those that are arranged.
+
+    Guards that an item has already are there once more behind the new ones.
+    """
     size = 0
     for position in found.first:
         guard = found.guards[position]
         if guard:
-            size += 1 + count_bits(guard & ~(found.shared & _below(found.place(position))))
+            before = items[position].before
+            place = found.place(position)
+            size += 1 + (1 if place else 0) + count_bits(guard & ~(found.shared & _below(place)))
+            size += len(before.steps) if isinstance(before, Node) else 0
     return size
 
 

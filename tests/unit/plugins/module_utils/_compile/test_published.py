@@ -14,7 +14,7 @@ from ansible_collections.palisade.nftables.plugins.module_utils._compile.compile
     compile_program,
     compile_with_cost,
 )
-from ansible_collections.palisade.nftables.plugins.module_utils._compile.published import add_forward
+from ansible_collections.palisade.nftables.plugins.module_utils._compile.published import NoRoomError, add_forward
 from ansible_collections.palisade.nftables.plugins.module_utils._compile.reach import reaching_protocols
 from ansible_collections.palisade.nftables.plugins.module_utils._compile.table import (
     Count,
@@ -185,6 +185,12 @@ def test_the_original_port_is_the_last_part_of_a_key_that_holds_the_source_port(
         maps=(ports,),
     )
     made = add_forward(table, Published.FILTER)
+    # Two rules and an element; now twice.
+    assert add_forward(table, Published.FILTER, most=5) == made
+    with pytest.raises(NoRoomError):
+        add_forward(table, Published.FILTER, most=4)
+    with pytest.raises(NoRoomError):
+        add_forward(table, Published.LEAVE, most=2)
     (copy,) = (named for named in made.maps if named != ports)
     assert copy.fields == (Field.SOURCE_PORT, Field.DESTINATION_PORT)
     assert copy.elements == (MapElement(((1024, 65535), (80, 80)), accept, "a[0]"),)

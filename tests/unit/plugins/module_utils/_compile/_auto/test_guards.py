@@ -110,7 +110,7 @@ def test_what_comes_later_or_elsewhere_is_no_guard() -> None:
     assert {position: positions(found.guards[position]) for position in found.first} == {2: [0], 3: [0]}
     assert found.places == ()
     # For each of them a chain more, and the guard in it.
-    assert size_of_guards(found) == 4
+    assert size_of_guards(items, found) == 4
     first, _rest = _parts(items, found)
     for item in first:
         assert isinstance(item.before, Node)
@@ -118,6 +118,14 @@ def test_what_comes_later_or_elsewhere_is_no_guard() -> None:
         assert isinstance(guard, Rule)
         # What the item has told is not asked again.
         assert guard.item.sets == (None, None, ((TCP, TCP),), None, None)
+
+
+def test_guards_from_before_are_counted_with_the_new_ones() -> None:
+    items = items_of(box(protocol=TCP), box((5, 5)))
+    found = split(items, Overlaps(items), [1], 4)
+    assert size_of_guards(items, found) == 2
+    guarded_before = items[1]._replace(before=Node([Rule(items[0]), Rule(items[0])]))
+    assert size_of_guards([items[0], guarded_before], found) == 4
 
 
 def test_equal_guards_are_one_node() -> None:
@@ -167,8 +175,8 @@ def test_many_guards_are_one_arrangement_that_all_items_share() -> None:
     assert arranged_items(found) == 64
     first, _rest = _parts(items, found)
     assert len({id(item.before) for item in first}) == 1
-    # For each of them a chain that goes through the arrangement.
-    assert size_of_guards(found) == 64
+    # For each of them a chain that goes through the arrangement, and then decides.
+    assert size_of_guards(items, found) == 128
     (visit,) = t.cast("Node", first[0].before).steps
     assert isinstance(visit, Visit)
     assert len(visit.node.steps) == 64
