@@ -16,12 +16,12 @@ and look at the original one. The others, the sets, the counters and nearly all 
 from __future__ import annotations
 
 import dataclasses
-import hashlib
 import typing as t
 
 from .._core.intervals import IntervalSet
 from .._policy.model import Direction, Published
 from .._policy.protocols import PORT_PROTOCOLS
+from .pages import paged
 from .reach import protocols_of, reaching_protocols
 from .rules import make_set
 from .table import (
@@ -38,6 +38,7 @@ from .table import (
     TableChain,
     TableRule,
     Verdict,
+    digest_of,
 )
 
 #: The chain of the hook, and the one that holds the policy for it.
@@ -84,18 +85,20 @@ def add_forward(
         return dataclasses.replace(table, chains=(*before, TableChain(FORWARD, hook=FORWARD), *behind))
     copies = _Copies(table if source is None else source, room)
     entered = copies.chain(_INGRESS)
+    policy, pages = paged(copies.chains.pop(entered))
+    copies.take(len(policy.rules) if pages else 0)
     forward = TableChain(FORWARD, tuple(_guarded(rule, entered) for rule in chains[_INPUT].rules), hook=FORWARD)
     regular: t.List[TableChain] = []
     for chain in before:
         if chain.name == _INGRESS:
-            regular.extend((chain, copies.chains[entered]))
+            regular.extend((chain, policy))
         elif not chain.constant and not chain.hook:
             regular.append(chain)
-    made = [chain for name, chain in copies.chains.items() if name != entered]
+    made = [*copies.chains.values(), *pages]
     regular.extend(chain for chain in made if not chain.constant)
     constant = [chain for chain in (*before, *made) if chain.constant]
     bases = [chain for chain in before if chain.hook]
-    sets = {**{named.name: named for named in table.sets}, **copies.used_sets()}
+    sets = {**{named.name: named for named in table.sets}, **copies.sets_of((policy, *made))}
     return dataclasses.replace(
         table,
         sets=tuple(sets[name] for name in sorted(sets)),
@@ -146,9 +149,9 @@ class _Copies:
         self.maps: t.Dict[str, NamedMap] = {}
         self.sets = {named.name: named for named in table.sets}
 
-    def used_sets(self) -> t.Dict[str, NamedSet]:
-        """The sets that the copies ask."""
-        values = (match.value for chain in self.chains.values() for rule in chain.rules for match in rule.matches)
+    def sets_of(self, chains: t.Iterable[TableChain]) -> t.Dict[str, NamedSet]:
+        """The sets that these chains ask."""
+        values = (match.value for chain in chains for rule in chain.rules for match in rule.matches)
         return {value.name: self.sets[value.name] for value in values if isinstance(value, SetReference)}
 
     def chain(self, name: str) -> str:
@@ -161,7 +164,7 @@ class _Copies:
             found = name
             if rules != chain.rules or name == _INGRESS:
                 found = _renamed(name, rules if chain.constant else None)
-                self._take(len(rules))
+                self.take(len(rules))
                 heading = _HEADING if name == _INGRESS else chain.heading
                 self.chains[found] = dataclasses.replace(chain, name=found, rules=rules, heading=heading)
             self._names[name] = found
@@ -184,15 +187,15 @@ class _Copies:
             )
             found = named
             if order != list(range(len(order))) or elements != named.elements:
-                self._take(len(elements))
+                self.take(len(elements))
                 fields = tuple(fields[at] for at in order)
                 found = NamedMap(_renamed(name, (fields, elements)), fields, elements, named.comment)
                 self.maps[found.name] = found
             self._known_maps[name] = found
         return found
 
-    def _take(self, size: int) -> None:
-        """Stops at once where there is no room, because copying takes time."""
+    def take(self, size: int) -> None:
+        """Counts what was made, and stops at once where there is no room, because copying takes time."""
         if self._room is not None:
             self._room -= size
             if self._room < 0:
@@ -260,6 +263,5 @@ def _renamed(name: str, content: t.Optional[object]) -> str:
     """The name of a copy; that of a constant one ends in a digest of what it holds, as names of its kind do."""
     stem = name[len(_INGRESS) :]
     if content is not None:
-        digest = hashlib.sha256(repr(content).encode()).hexdigest()[:12]
-        stem = "%s_%s" % (stem.rpartition("_")[0], digest)
+        stem = "%s_%s" % (stem.rpartition("_")[0], digest_of(content))
     return PUBLISHED + stem

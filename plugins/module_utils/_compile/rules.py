@@ -8,7 +8,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import re
 import typing as t
 
@@ -29,6 +28,7 @@ from .table import (
     TableRule,
     Verdict,
     VerdictKind,
+    digest_of,
 )
 
 _TCP = IntervalSet.single(6)
@@ -178,5 +178,5 @@ def make_set(kind: SetType, members: IntervalSet, *, label: str, owner: str) -> 
     readable = _NO_LABEL.sub("_", label).strip("_")[:40]
     if readable:
         words.append(readable)
-    words.append(hashlib.sha256(repr((kind.value, members.intervals, comment)).encode()).hexdigest()[:12])
+    words.append(digest_of((kind.value, members.intervals, comment)))
     return NamedSet("_".join(words), kind, members, comment)

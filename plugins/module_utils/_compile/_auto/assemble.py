@@ -12,7 +12,6 @@ included. Equal nodes become one chain, whatever the place they were planned for
 from __future__ import annotations
 
 import dataclasses
-import hashlib
 import re
 import typing as t
 
@@ -32,6 +31,7 @@ from ..table import (
     TableRule,
     Verdict,
     VerdictKind,
+    digest_of,
 )
 from .items import (
     DESTINATION,
@@ -152,7 +152,7 @@ class Assembler:
 
     def add_chain(self, label: str, rules: t.Tuple[TableRule, ...]) -> str:
         """The name of a constant chain with these rules."""
-        name = "%s_%s_%s" % (self._prefix, label, _digest(rules))
+        name = "%s_%s_%s" % (self._prefix, label, digest_of(rules))
         self.chains.setdefault(name, TableChain(name, rules, constant=True))
         return name
 
@@ -179,7 +179,7 @@ class Assembler:
             if step.prefix is not None:
                 key = tuple((low, low) for low, _high in key)
             elements.append(MapElement(key, *found))
-        name = "%s_%s_%s" % (self._prefix, step.purpose, _digest((fields, elements)))
+        name = "%s_%s_%s" % (self._prefix, step.purpose, digest_of((fields, elements)))
         return self.maps.setdefault(name, NamedMap(name, fields, tuple(elements)))
 
     def _target(self, node: Node) -> t.Tuple[Verdict, str]:
@@ -348,7 +348,3 @@ def _comment(node: Node) -> str:
     if len(origins) <= _NAMED:
         return ", ".join(origins)
     return "%s and %d more" % (", ".join(origins[:_NAMED]), len(origins) - _NAMED)
-
-
-def _digest(content: object) -> str:
-    return hashlib.sha256(repr(content).encode()).hexdigest()[:12]

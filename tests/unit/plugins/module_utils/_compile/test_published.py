@@ -199,6 +199,10 @@ def test_the_original_port_is_the_last_part_of_a_key_that_holds_the_source_port(
     assert _chain(made, "ingress") == _chain(table, "ingress")
 
 
+def _verdicts_of(rule: TableRule) -> t.List[Verdict]:
+    return [statement for statement in rule.statements if isinstance(statement, Verdict)]
+
+
 def test_a_table_that_would_be_too_large_has_published_ports_one_after_another(monkeypatch: pytest.MonkeyPatch) -> None:
     rules = [
         {"protocol": "tcp", "sources": ["198.18.%d.%d" % divmod(one, 250)], "destination_ports": [1000 + one % 7]}
@@ -216,9 +220,11 @@ def test_a_table_that_would_be_too_large_has_published_ports_one_after_another(m
     limited = compile_with_cost(program_of(variables))
     assert limited.notes == ("published ports: the limit of rules and elements is reached",)
     check_table(limited.table)
+    pages = [jump.chain for rule in _chain(limited.table, "published").rules for jump in _verdicts_of(rule)]
     counted = [
         statement.counter
-        for rule in _chain(limited.table, "published").rules
+        for page in pages
+        for rule in _chain(limited.table, page).rules
         for statement in rule.statements
         if isinstance(statement, Count)
     ]

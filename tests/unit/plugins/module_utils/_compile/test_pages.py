@@ -1,0 +1,75 @@
+# Copyright (c) 2026, Palisade contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""A long chain as pages: the same rules in the same order, and little that changes with one of them."""
+
+from __future__ import annotations
+
+import typing as t
+
+import pytest
+
+from ansible_collections.palisade.nftables.plugins.module_utils._compile.pages import paged
+from ansible_collections.palisade.nftables.plugins.module_utils._compile.table import (
+    Count,
+    TableChain,
+    TableRule,
+    Verdict,
+    VerdictKind,
+)
+
+
+def _rules(count: int) -> t.List[TableRule]:
+    return [TableRule((), (Count("policy/a/%d" % number),)) for number in range(count)]
+
+
+def _read(rules: t.Sequence[TableRule]) -> t.Tuple[t.List[TableRule], t.Dict[str, TableChain]]:
+    """The rules in the order in which packets meet them, and the pages."""
+    chain, pages = paged(TableChain("published", tuple(rules)))
+    assert chain.name == "published"
+    assert not chain.constant
+    named = {page.name: page for page in pages}
+    assert all(page.constant for page in pages)
+    found: t.List[TableRule] = []
+    for jump in chain.rules:
+        (verdict,) = jump.statements
+        assert isinstance(verdict, Verdict)
+        assert verdict.kind is VerdictKind.JUMP
+        found.extend(named[verdict.chain].rules)
+    return found, named
+
+
+@pytest.mark.parametrize("count", [400, 1000, 9000])
+def test_packets_meet_the_same_rules_in_the_same_order(count: int) -> None:
+    rules = _rules(count)
+    found, pages = _read(rules)
+    assert found == rules
+    assert max(len(page.rules) for page in pages.values()) <= 192
+    assert len(pages) < count / 16
+
+
+def test_equal_pages_are_one() -> None:
+    rules = _rules(1) * 1000
+    found, pages = _read(rules)
+    assert found == rules
+    assert len(pages) <= 2
+
+
+def test_a_short_chain_stays_as_it_is() -> None:
+    chain = TableChain("published", tuple(_rules(100)))
+    assert paged(chain) == (chain, ())
+
+
+@pytest.mark.parametrize("change", ["one other", "one more", "one less"])
+@pytest.mark.parametrize("place", [0, 1500, 2999])
+def test_a_changed_rule_changes_few_pages(change: str, place: int) -> None:
+    before = _rules(3000)
+    after = list(before)
+    new = [] if change == "one less" else [TableRule((), (Count("policy/b/0"),))]
+    after[place : place + (0 if change == "one more" else 1)] = new
+    found, pages = _read(after)
+    assert found == after
+    changed = set(pages) - set(_read(before)[1])
+    # The one that has the rule, and one more where it ends a page or does so no longer.
+    assert len(changed) <= 2
