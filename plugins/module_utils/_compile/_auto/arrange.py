@@ -36,6 +36,7 @@ from .items import (
 )
 from .overlap import Overlaps
 from .plan import Branch, Dispatch, Element, Node, Rule, Step, height, ways
+from .port_blocks import in_port_blocks
 
 #: Lists up to this long are never looked up: the rules themselves are as fast, and easier to read.
 _SHORT = 6
@@ -204,7 +205,10 @@ class Arranger:
         self.left -= len(elements) + len(grouping.ahead)
         steps: t.List[Step] = [Rule(item) for item in grouping.ahead]
         purpose = _purpose(grouping.dimensions)
-        steps.append(Dispatch(grouping.dimensions, grouping.family, tuple(elements), purpose, grouping.prefix))
+        whole = Dispatch(grouping.dimensions, grouping.family, tuple(elements), purpose, grouping.prefix)
+        step, more = in_port_blocks(whole)
+        self.left -= more
+        steps.append(step)
         return steps, list(grouping.rest)
 
     # Cells of addresses
