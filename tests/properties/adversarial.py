@@ -130,6 +130,19 @@ def ports(rng: random.Random, count: int) -> t.List[Rule]:
     return rules
 
 
+def scattered_ports(rng: random.Random, count: int) -> t.List[Rule]:
+    """One port each, of TCP or UDP, all over the range; hardly an address, and some that are not about ports."""
+    rules = []
+    for _rule_number in range(count):
+        if rng.random() < 0.01:
+            rules.append(_rule(rng, protocol=rng.choice(("icmp", "gre")), sources=[_prefix(rng.randrange(4), 2)]))
+            continue
+        conditions: t.Dict[str, t.Any] = {"sources": [_prefix(rng.randrange(64), 2)]} if rng.random() < 0.3 else {}
+        number = rng.randrange(1, 65536)
+        rules.append(_rule(rng, protocol=rng.choice(("tcp", "udp")), destination_ports=[number], **conditions))
+    return rules
+
+
 def mixed_families(rng: random.Random, count: int) -> t.List[Rule]:
     """Both families in one list, one side or both, beside rules that name no address."""
     rules = []
@@ -214,6 +227,7 @@ SHAPES: t.Mapping[str, Shape] = {
         equal_keys,
         one_key,
         ports,
+        scattered_ports,
         mixed_families,
         long_lists,
         protocols,
