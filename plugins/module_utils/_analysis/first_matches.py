@@ -70,6 +70,11 @@ class FirstMatches:
             found &= dimension.holding(intervals)
         return found
 
+    def along(self, dimension: int, intervals: Intervals) -> t.Tuple[Bits, Bits]:
+        """By one dimension alone: the positions that hold some of its values, and those that hold all of them."""
+        pieces = self._dimensions[dimension]
+        return pieces.overlapping(intervals), pieces.holding(intervals)
+
     def find(self, region: Region, active: Bits, wanted: Bits, budget: int = DEFAULT_BUDGET) -> t.Optional[Region]:
         """Packets of ``region`` whose first match among ``active`` is one of ``wanted``; None: there are none.
 
