@@ -76,12 +76,9 @@ class Matrix:
 
     def of_hosts(self, found: t.Sequence[t.Optional[int]]) -> t.Optional[int]:
         """The cell of several hosts, from theirs."""
-        known = [one for one in found if one is not None]
-        if not known:
-            return None
-        if len(set(known)) == 1:
-            return known[0]
-        return self._number(_together([self.cells[one] for one in known]))
+        if len(set(found)) == 1:
+            return found[0]
+        return self._number(_together([self.cells[one] for one in found if one is not None], len(found)))
 
     def _tell_apart(self) -> t.List[int]:
         chains = {
@@ -178,8 +175,8 @@ class Matrix:
 _SAME = ("protocol", "ports", "types", "family", "scope")
 
 
-def _together(cells: t.Sequence[t.Mapping[str, t.Any]]) -> t.Dict[str, t.Any]:
-    """One cell of those of several hosts; ``hosts`` is how many of them have an entry, where not all have."""
+def _together(cells: t.Sequence[t.Mapping[str, t.Any]], hosts: int) -> t.Dict[str, t.Any]:
+    """One cell of those of ``hosts``, some of which may have none; ``hosts`` in it: not all of them have that entry."""
     counted: t.Dict[str, t.List[t.Dict[str, t.Any]]] = {}
     refusing: t.Dict[str, t.Dict[str, str]] = {}
     for cell in cells:
@@ -194,7 +191,7 @@ def _together(cells: t.Sequence[t.Mapping[str, t.Any]]) -> t.Dict[str, t.Any]:
     entries = []
     for found in counted.values():
         entry = dict(found[0])
-        if len(found) < len(cells):
+        if len(found) < hosts:
             entry["hosts"] = len(found)
         for key in ("rule", "egress"):
             names = dict.fromkeys(one[key] for one in found if one[key])
