@@ -101,7 +101,7 @@ def make_plan(options: Options, host: Host, nft: Nft, wanted: Wanted) -> Plan:
     persistence = plan_persistence(
         host.files, options.persist, table.load_text, os.path.realpath(nft.path), safeguard=safeguard
     )
-    listed = _list_others(nft, comparison.holding)
+    listed = list_others(nft, comparison.holding)
     matters = {
         # Where it is ours to start again, nothing is missing for an instant; see nftables_service.
         "nftables-service": persistence.state == "none",
@@ -144,7 +144,7 @@ def make_plan(options: Options, host: Host, nft: Nft, wanted: Wanted) -> Plan:
     return Plan(table, comparison, change, persistence, record, others, result)
 
 
-def _list_others(nft: Nft, holding: Holding) -> t.List[object]:
+def list_others(nft: Nft, holding: Holding) -> t.List[object]:
     """The other tables as nft lists them in JSON. Ours is left out: a large one takes nft seconds to write."""
     found: t.List[object] = []
     for family, name in holding.others:
