@@ -215,7 +215,8 @@ ruleset:
           returned: success
           sample: ['set ip_office_0a1b2c3d4e5f']
     wanted:
-      description: Whether what is live is what O(variables) ask for; null without them.
+      description: Whether what is live is what O(variables) ask for; null without them, and with O(from_inventory)
+        where C(firewall_state) is C(absent).
       type: dict
       returned: success
       contains:
