@@ -22,10 +22,10 @@ from ._discovery.routes import local_addresses
 from ._discovery.server_text import is_local
 from ._discovery.tree import Tree
 from .applied import Policies
-from .peers import describe_peers
+from .peers import describe_peers, find_outgoing
 from .processes import Process, find_owners, user_name
 from .published_ports import PublishedPort
-from .sockets import PROC, SCTP, TCP, UDP, UDPLITE, Socket
+from .sockets import PROC, UDP, UDPLITE, Socket
 
 #: Raw sockets of protocols that the kernel speaks by itself, and of programs that only send.
 _NO_LISTENERS = (1, 58, 255)
@@ -199,14 +199,11 @@ def _interface_name(index: int) -> t.Optional[str]:
 def describe_traffic(scene: Scene, policies: t.Optional[Policies], notes: t.List[str]) -> t.Dict[str, t.Any]:
     """``listeners``, ``open_without_listener`` and ``talks_to`` of the RETURN of ``palisade.nftables.ruleset_info``."""
     listeners = Listeners(scene, policies)
-    called = {
-        (one.protocol, one.port) for one in scene.sockets if one.listens and one.protocol in (TCP, UDP, SCTP, UDPLITE)
-    }
     return {
         "listeners": listeners.describe(),
         "open_without_listener": listeners.unused_ports(),
         "talks_to": describe_peers(
-            [one for one in scene.sockets if one.is_connected and (one.protocol, one.port) not in called],
+            find_outgoing(scene.sockets),
             scene.owners,
             None if policies is None else policies.program,
             notes,

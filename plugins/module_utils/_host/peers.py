@@ -47,6 +47,12 @@ class Peer(t.NamedTuple):
     inode: int
 
 
+def find_outgoing(sockets: t.Sequence[Socket]) -> t.List[Socket]:
+    """Those of connections that this host opened: nobody waits at their own port to be called."""
+    called = {(one.protocol, one.port) for one in sockets if one.listens and not one.raw}
+    return [one for one in sockets if one.is_connected and (one.protocol, one.port) not in called]
+
+
 def find_peers(sockets: t.Iterable[Socket]) -> t.Tuple[t.List[Peer], int]:
     """The peers of connected sockets, and how many there are in all; what is on this host itself is left out.
 

@@ -2,108 +2,20 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What is live on a lab host: real sockets, real packets counted, and tables that somebody edited."""
+"""What is live on a lab host: packets that are counted, and tables that somebody edited."""
 
 from __future__ import annotations
 
-import contextlib
 import datetime
 import json
 import pathlib
-import socket
-import typing as t
 
 import pytest
 
-from ansible_collections.palisade.nftables.plugins.module_utils._host.apply import run
-from ansible_collections.palisade.nftables.plugins.module_utils._host.live import Asked, find_live
-from ansible_collections.palisade.nftables.plugins.module_utils._host.options import Host as HostPaths
-from ansible_collections.palisade.nftables.plugins.module_utils._host.options import Options
 from ansible_collections.palisade.nftables.plugins.module_utils._host.persistence import Mode
-from lab.namespaces import Lab
-from lab.reexec import LabUnavailableError, ensure_privileges
 from tests.unit.plugins.module_utils.conftest import OFFICE_AND_WEB
 
-if t.TYPE_CHECKING:
-    from lab.namespaces import Host
-
-TCP, UDP = socket.SOCK_STREAM, socket.SOCK_DGRAM
-ANY4, ANY6 = "0.0.0.0", "::"
-SERVER, CALLER = "192.0.2.1", "192.0.2.7"
-
-
-class Machine:
-    """A host at ``192.0.2.1`` with a root of its own, and another one at ``192.0.2.7`` that calls it."""
-
-    def __init__(self, lab: Lab, root: pathlib.Path, sockets: contextlib.ExitStack) -> None:
-        self.network: Host = lab.host("server", {})
-        self.caller: Host = lab.host("caller", {})
-        segment = lab.segment()
-        segment.attach(self.network, [SERVER + "/24"])
-        segment.attach(self.caller, [CALLER + "/24"])
-        for folder in ("etc", "run"):
-            (root / folder).mkdir(parents=True)
-        self.root = root
-        self._paths = HostPaths(root=str(root))
-        self._sockets = sockets
-
-    def apply(self, variables: t.Mapping[str, t.Any] = OFFICE_AND_WEB, persist: Mode = Mode.FALSE) -> None:
-        options = Options(variables=variables, persist=persist)
-        self.network.call(lambda: run(options, self._paths))
-
-    def remove(self) -> None:
-        self.network.call(lambda: run(Options(state="absent"), self._paths))
-
-    def ask(self, wanted: t.Optional[t.Mapping[str, t.Any]] = None) -> t.Dict[str, t.Any]:
-        """What is live; it has to be plain data."""
-        result = self.network.call(lambda: find_live(Asked(wanted), self._paths))
-        assert json.loads(json.dumps(result)) == result
-        return t.cast("t.Dict[str, t.Any]", result["ruleset"])
-
-    def text(self) -> str:
-        return t.cast("str", self.network.call(lambda: find_live(Asked(), self._paths))["text"])
-
-    def nft(self, text: str) -> None:
-        self.network.run(["nft", "-f", "-"], input=text)
-
-    def serve(
-        self, address: str, port: int, kind: int = TCP, *, v6only: bool = False, device: str = ""
-    ) -> socket.socket:
-        family = socket.AF_INET6 if ":" in address else socket.AF_INET
-        made = self._sockets.enter_context(self.network.socket(family, kind))
-        if v6only:
-            made.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
-        if device:
-            made.setsockopt(socket.SOL_SOCKET, socket.SO_BINDTODEVICE, device.encode())
-        made.bind((address, port))
-        if kind == TCP:
-            made.listen()
-        return made
-
-    def call(self, port: int, *, far: t.Optional[Host] = None, address: str = SERVER) -> socket.socket:
-        made = self._sockets.enter_context((far or self.caller).socket(socket.AF_INET, TCP))
-        made.settimeout(10)
-        made.connect((address, port))
-        return made
-
-
-@pytest.fixture(name="machine")
-def fixture_machine(tmp_path: pathlib.Path) -> t.Iterator[Machine]:
-    try:
-        ensure_privileges()
-    except LabUnavailableError as exc:
-        pytest.skip(str(exc))
-    with contextlib.ExitStack() as sockets, Lab() as lab:
-        yield Machine(lab, tmp_path / "root", sockets)
-
-
-def by_name(ruleset: t.Mapping[str, t.Any]) -> t.Dict[str, t.Dict[str, t.Any]]:
-    return {rule["name"]: rule for rule in ruleset["rules"]}
-
-
-def by_port(ruleset: t.Mapping[str, t.Any]) -> t.Dict[t.Tuple[str, str, int], t.Dict[str, t.Any]]:
-    return {(one["protocol"], one["address"], one["port"]): one for one in ruleset["listeners"]}
-
+from .live_machine import ANY4, Machine, accept, by_name, by_port
 
 # Rules and counters
 
@@ -146,7 +58,7 @@ def test_since_when_is_counted(machine: Machine) -> None:
     hour_before = machine.ask()["counting_since"]
     assert _seconds(first["counting_since"]) - _seconds(hour_before) == pytest.approx(3600, abs=1)
 
-    rules = [*OFFICE_AND_WEB["firewall_policies"]["web"]["rules"], _accept(8443)]
+    rules = [*OFFICE_AND_WEB["firewall_policies"]["web"]["rules"], accept(8443)]
     policies = {**OFFICE_AND_WEB["firewall_policies"], "web": {"rules": rules}}
     machine.apply({**OFFICE_AND_WEB, "firewall_policies": policies})
     changed = machine.ask()
@@ -185,10 +97,6 @@ def test_after_a_boot_the_saved_ruleset_counts_since_the_boot(machine: Machine) 
         boot = next(int(line.split()[1]) for line in stream if line.startswith("btime "))
     assert since is not None
     assert boot - 1 <= _seconds(since) <= datetime.datetime.now(datetime.timezone.utc).timestamp()
-
-
-def _accept(port: int) -> t.Dict[str, t.Any]:
-    return {"direction": "ingress", "protocol": "tcp", "destination_ports": port, "action": "accept"}
 
 
 def _seconds(text: str) -> float:
@@ -317,144 +225,6 @@ def test_what_was_removed_left_nothing(machine: Machine) -> None:
     machine.remove()
     assert machine.ask()["drift"]["state"] == "none"
     assert not (machine.root / "run/palisade").exists()
-
-
-# Who listens
-
-
-def test_listeners_and_who_gets_in(machine: Machine) -> None:
-    machine.apply()
-    machine.serve(ANY4, 22)
-    machine.serve(ANY6, 443)
-    machine.serve(ANY4, 6379)
-    machine.serve("127.0.0.1", 25)
-    machine.serve(SERVER, 69, UDP)
-    found = by_port(machine.ask())
-    ssh = found["tcp", ANY4, 22]
-    assert (ssh["outside"], ssh["networks"], ssh["rule"]) == ("drop", {"office": "accept"}, "default-ingress")
-    assert ssh["finding"] is None
-    web = found["tcp", ANY6, 443]
-    assert (web["families"], web["outside"], web["rule"], web["finding"]) == ([4, 6], "accept", "web[0]", "exposed")
-    redis = found["tcp", ANY4, 6379]
-    assert (redis["outside"], redis["networks"], redis["finding"]) == ("drop", {"office": "drop"}, "blocked")
-    mail = found["tcp", "127.0.0.1", 25]
-    assert (mail["outside"], mail["rule"], mail["finding"]) == ("drop", "loopback", "local")
-    assert found["udp", SERVER, 69]["finding"] == "blocked"
-    assert web["process"] is not None
-    assert web["pid"] is not None
-    assert web["user"] is not None
-
-
-def test_the_family_of_a_socket_counts(machine: Machine) -> None:
-    """IPv4 is accepted from everybody and IPv6 from nobody."""
-    rule = {**_accept(8080), "sources": ["0.0.0.0/0"]}
-    machine.network.ip("addr add 2001:db8::1/64 dev eth0 nodad")
-    machine.apply({"firewall_policies": {"four": {"rules": [rule]}}, "firewall_assigned": ["four"]})
-    machine.serve(ANY6, 8080)
-    both = by_port(machine.ask())["tcp", ANY6, 8080]
-    assert (both["families"], both["outside"], both["rule"]) == ([4, 6], "some", "four[0]")
-    assert both["finding"] == "exposed"
-
-
-def test_a_socket_of_ipv6_alone(machine: Machine) -> None:
-    rule = {**_accept(8080), "sources": ["0.0.0.0/0"]}
-    machine.network.ip("addr add 2001:db8::1/64 dev eth0 nodad")
-    machine.apply({"firewall_policies": {"four": {"rules": [rule]}}, "firewall_assigned": ["four"]})
-    machine.serve(ANY6, 8080, v6only=True)
-    alone = by_port(machine.ask())["tcp", ANY6, 8080]
-    assert (alone["families"], alone["outside"], alone["finding"]) == ([6], "drop", "blocked")
-
-
-def test_the_interface_of_a_socket_counts(machine: Machine) -> None:
-    machine.network.ip("link add docker0 type veth peer name other0", "link set docker0 up")
-    machine.apply()
-    machine.serve(ANY4, 5000, device="docker0")
-    machine.serve(ANY4, 5001, device="lo")
-    machine.serve(ANY4, 5002, device="eth0")
-    found = by_port(machine.ask())
-    bridge, loopback, public = (found["tcp", ANY4, port] for port in (5000, 5001, 5002))
-    assert (bridge["interface"], bridge["outside"], bridge["rule"]) == ("docker0", "accept", "docker0")
-    assert bridge["finding"] is None
-    assert (loopback["interface"], loopback["finding"]) == ("lo", "local")
-    assert (public["interface"], public["finding"]) == ("eth0", "blocked")
-
-
-def test_a_destination_that_the_host_does_not_have(machine: Machine) -> None:
-    """A socket on all addresses is judged at those that there are."""
-    rule = {**_accept(8080), "destinations": ["192.0.2.99"]}
-    machine.apply({"firewall_policies": {"other": {"rules": [rule]}}, "firewall_assigned": ["other"]})
-    machine.serve(ANY4, 8080)
-    assert by_port(machine.ask())["tcp", ANY4, 8080]["finding"] == "blocked"
-
-
-def test_a_program_that_asks_is_not_blocked(machine: Machine) -> None:
-    """Of UDP from a port that the kernel chose; one at a port of its own choice is."""
-    machine.apply()
-    chosen = machine.serve(ANY4, 0, UDP).getsockname()[1]
-    machine.serve(ANY4, 123, UDP)
-    found = by_port(machine.ask())
-    assert found["udp", ANY4, chosen]["finding"] is None
-    assert found["udp", ANY4, 123]["finding"] == "blocked"
-
-
-def test_a_raw_socket(machine: Machine) -> None:
-    machine.apply()
-    with (
-        machine.network.socket(socket.AF_INET, socket.SOCK_RAW, 89),
-        machine.network.socket(socket.AF_INET, socket.SOCK_RAW, 1),
-    ):
-        raw = [one for one in machine.ask()["listeners"] if one["port"] is None]
-    assert [(one["protocol"], one["address"], one["outside"]) for one in raw] == [("ospf", ANY4, "drop")]
-
-
-def test_published_ports_are_listed(machine: Machine) -> None:
-    machine.apply()
-    machine.nft(
-        "table ip nat {\n chain pre {\n  type nat hook prerouting priority -100;\n"
-        "  tcp dport 8001 dnat to 198.18.0.2:80\n  tcp dport 9001 dnat to 198.18.0.2:81\n }\n}\n"
-    )
-    found = by_port(machine.ask())
-    web, other = found["tcp", ANY4, 8001], found["tcp", ANY4, 9001]
-    assert (web["published"], web["outside"], web["rule"], web["finding"]) == (True, "accept", "web[0]", "exposed")
-    assert (other["published"], other["outside"], other["finding"]) == (True, "drop", "blocked")
-    machine.apply({**OFFICE_AND_WEB, "firewall_published": "leave"})
-    left = by_port(machine.ask())["tcp", ANY4, 9001]
-    assert (left["outside"], left["rule"], left["finding"]) == ("accept", "published", "exposed")
-
-
-def test_ports_that_are_open_for_nobody(machine: Machine) -> None:
-    machine.apply()
-    machine.serve(ANY4, 80)
-    machine.serve(ANY4, 8050)
-    machine.serve("127.0.0.1", 443)
-    unused = [(one["protocol"], one["ports"], one["rule"]) for one in machine.ask()["open_without_listener"]]
-    assert unused == [
-        ("tcp", "22", "ssh[0]"),
-        ("tcp", "443", "web[0]"),
-        ("tcp", "8000-8049", "web[0]"),
-        ("tcp", "8051-8100", "web[0]"),
-    ]
-
-
-# Whom the host talks to
-
-
-def test_whom_the_host_talks_to(machine: Machine) -> None:
-    machine.apply({**OFFICE_AND_WEB, "firewall_default_egress": "drop", "firewall_safeguards": {"ssh": False}})
-    machine.nft("flush chain inet palisade output")
-    with machine.caller.socket(socket.AF_INET, TCP) as database:
-        database.bind((CALLER, 5432))
-        database.listen()
-        machine.call(5432, far=machine.network, address=CALLER)
-        machine.call(5432, far=machine.network, address=CALLER)
-        machine.serve(ANY4, 80)
-        machine.call(80)
-        peers = machine.ask()["talks_to"]
-    assert [(one["protocol"], one["address"], one["port"], one["connections"]) for one in peers] == [
-        ("tcp", CALLER, 5432, 2)
-    ]
-    assert (peers[0]["verdict"], peers[0]["rule"]) == ("drop", "default-egress")
-    assert peers[0]["process"] is not None
 
 
 def test_the_text_has_all_of_it(machine: Machine) -> None:
