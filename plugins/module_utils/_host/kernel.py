@@ -146,6 +146,15 @@ def compare(nft: Nft, wanted: WantedTable, record: t.Optional[str], *, trial: bo
     return Comparison(holding, frozenset(differing), equal, expected, note)
 
 
+def is_as_recorded(held: HeldTable, record: t.Optional[str]) -> bool:
+    """Whether the kernel holds what the last run kept a record of, by the digests of all sets, maps and chains.
+
+    Another nft or kernel than the one that the record was made with may hold the same in another form.
+    """
+    digests = sorted(block.digest for (kind, _name), block in held.blocks.items() if kind != "counter" or block.digest)
+    return not held.oddity and digests == sorted(_parse_record(record).values())
+
+
 def outcome(nft: Nft, wanted: WantedTable, comparison: Comparison, loads: int) -> t.Tuple[bool, str]:
     """Whether the kernel holds the wanted table after ``loads`` transactions, and the record to keep.
 

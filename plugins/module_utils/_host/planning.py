@@ -24,6 +24,7 @@ from ._discovery.neighbours import find_neighbours
 from ._discovery.session import find_ssh_connection
 from .boot import boot_notice
 from .conflicts import describe_coexistence, describe_refusal, find_managers
+from .cuts import describe_cuts, find_cuts
 from .errors import HostError
 from .files import Files
 from .history import HISTORY
@@ -101,7 +102,7 @@ def make_plan(options: Options, host: Host, nft: Nft, wanted: Wanted) -> Plan:
     persistence = plan_persistence(
         host.files, options.persist, table.load_text, os.path.realpath(nft.path), safeguard=safeguard
     )
-    listed = _list_others(nft, comparison.holding)
+    listed = list_others(nft, comparison.holding)
     matters = {
         # Where it is ours to start again, nothing is missing for an instant; see nftables_service.
         "nftables-service": persistence.state == "none",
@@ -122,11 +123,13 @@ def make_plan(options: Options, host: Host, nft: Nft, wanted: Wanted) -> Plan:
         *persistence.changes,
         *others.changes,
     ]
+    cuts = [] if change.is_tidying else find_cuts(wanted.program, host.files, wanted.facts)
     counts = count_table(wanted.compiled.table)
     firewall = wanted.firewall
     warnings = [str(problem) for problem in firewall.warnings]
     warnings.extend(finding.message for finding in findings)
     warnings.extend(describe_coexistence(conflicts) if options.on_conflict == "ignore" else others.remains)
+    warnings.extend(describe_cuts(cuts))
     warnings.extend(text for text in (wanted.guard.warning, boot_notice(host.files)) if text)
     result: Result = {
         "changed": bool(changes),
@@ -137,6 +140,7 @@ def make_plan(options: Options, host: Host, nft: Nft, wanted: Wanted) -> Plan:
         "safeguards": wanted.safeguards,
         "persistence": {"state": persistence.state, "note": persistence.note},
         "cost": describe_cost(wanted.compiled, len(table.load_text.encode())),
+        "cuts": cuts,
         "notes": [*wanted.compiled.notes, *([comparison.note] if comparison.note else [])],
         "warnings": warnings,
         "diff": describe_diff(comparison, listings, counts, firewall.effective_rules, wanted.safeguards),
@@ -144,7 +148,7 @@ def make_plan(options: Options, host: Host, nft: Nft, wanted: Wanted) -> Plan:
     return Plan(table, comparison, change, persistence, record, others, result)
 
 
-def _list_others(nft: Nft, holding: Holding) -> t.List[object]:
+def list_others(nft: Nft, holding: Holding) -> t.List[object]:
     """The other tables as nft lists them in JSON. Ours is left out: a large one takes nft seconds to write."""
     found: t.List[object] = []
     for family, name in holding.others:
@@ -172,6 +176,7 @@ def plan_absent(files: Files, nft: t.Optional[Nft], *, diff: bool) -> t.Tuple[t.
         "policies": [],
         "safeguards": {},
         "cost": {},
+        "cuts": [],
         "persistence": {"state": "none", "note": "firewall_state is absent: nothing of Palisade is left on this host"},
         "notes": [] if nft is not None else ["nft is not installed: no table was looked for"],
         "warnings": [],
