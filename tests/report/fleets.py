@@ -83,9 +83,11 @@ def live_rule(name: str, packets: int, **keys: t.Any) -> t.Dict[str, t.Any]:
         "direction": "ingress",
         "action": "accept",
         "text": "as the kernel has it",
+        "description": "",
         "packets": packets,
         "bytes": packets * 60,
         "never_hit": packets == 0,
+        "counting_since": "2026-02-10T04:05:06Z",
         **keys,
     }
 
@@ -94,7 +96,11 @@ def listener(port: int, process: str, **keys: t.Any) -> t.Dict[str, t.Any]:
     return {
         "protocol": "tcp",
         "address": "0.0.0.0",
+        "families": [4],
         "port": port,
+        "interface": None,
+        "user": "root",
+        "published": False,
         "process": process,
         "pid": 800 + port,
         "outside": "accept",
@@ -119,6 +125,8 @@ def live(rules: t.Sequence[t.Mapping[str, t.Any]], **keys: t.Any) -> t.Dict[str,
             "drift": {"state": "none", "missing": [], "foreign": [], "changed": []},
             "listeners": [],
             "open_without_listener": [],
+            "wanted": {"equal": True, "changes": []},
+            "talks_to": [],
             "notes": [],
             **keys,
         },
@@ -130,10 +138,10 @@ def small() -> t.List[HostInput]:
     members = {"webservers": ["192.0.2.11", "192.0.2.12"], "databases": ["192.0.2.21", "192.0.2.22"]}
     web = [
         live_rule("block[0]", 31, action="drop", text="drop everything from 203.0.113.128/26"),
-        live_rule("web[0]", 1234567, text="accept tcp port 80 or tcp port 443 or udp port 443"),
-        live_rule("ssh[0]", 0, text="accept tcp port 22 from office"),
+        live_rule("web[0]", 1234567, text="accept tcp port 80 or tcp port 443 or udp port 443", description=HOSTILE),
+        live_rule("ssh[0]", 0, text="accept tcp port 22 from office", counting_since="2026-02-20T20:20:20Z"),
         live_rule(
-            "default ingress", 998, action="drop", stage="default-action", policy="", text="drop everything else"
+            "default-ingress", 998, action="drop", stage="default-action", policy="", text="drop everything else"
         ),
     ]
     drifted = {
@@ -152,13 +160,31 @@ def small() -> t.List[HostInput]:
                 web,
                 listeners=[
                     listener(443, "nginx"),
-                    listener(22, "sshd", outside="drop", finding=None, rule="default ingress"),
-                    listener(9000, HOSTILE, outside="drop", finding="blocked", rule="default ingress"),
+                    listener(22, "sshd", outside="drop", finding=None, rule="default-ingress"),
+                    listener(9000, HOSTILE, outside="drop", finding="blocked", rule="default-ingress"),
                 ],
                 open_without_listener=[{"protocol": "udp", "ports": "443", "rule": "web[0]"}],
+                talks_to=[
+                    {
+                        "protocol": "tcp",
+                        "address": "192.0.2.21",
+                        "port": 5432,
+                        "connections": 12,
+                        "process": "app",
+                        "pid": 77,
+                        "verdict": "accept",
+                        "rule": "server-egress[1]",
+                    }
+                ],
             ),
         ),
-        host("web2", "192.0.2.12", "webservers", members=members, live=live(web, drift=drifted, notes=["A note."])),
+        host(
+            "web2",
+            "192.0.2.12",
+            "webservers",
+            members=members,
+            live=live(web, drift=drifted, notes=["A note."], wanted={"equal": False, "changes": ["the rule web[0]"]}),
+        ),
         host("db1", "192.0.2.21", "databases", members=members, live={"unreachable": True, "msg": "No route to host"}),
         host("db2", "192.0.2.22", "databases", members=members, live={"failed": True, "msg": "nft: not found"}),
         host("cache1", "192.0.2.31", "caches", members=members),
@@ -192,7 +218,7 @@ def large(count: int = 1000) -> t.List[HostInput]:
             live_rule("monitoring[0]", 1000 + number, text="accept tcp port 9100 from monitoring"),
             *(live_rule("%s[0]" % name, number % 3, text="accept for %s" % name) for name in ASSIGNED.get(role, ())),
             *(live_rule("server-egress[%d]" % index, index * number, direction="egress") for index in range(4)),
-            live_rule("default ingress", 5 * number, action="drop", policy="", stage="default-action"),
+            live_rule("default-ingress", 5 * number, action="drop", policy="", stage="default-action"),
         ]
         listeners = [
             listener(22, "sshd", outside="drop", finding=None),

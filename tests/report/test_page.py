@@ -159,7 +159,7 @@ def test_findings_drift_and_listeners_are_told(page: Shown) -> None:
     findings = [page.data["findings"][number] for number in host["findings"]]
     assert page.browser.texts(inside + ".findings .badge") == [one["code"] for one in findings]
     assert all(one["message"] in text for one, text in zip(findings, page.browser.texts(inside + ".findings li")))
-    assert page.browser.texts(inside + "ul.code li") == [
+    assert page.browser.texts(inside + "ul.drift li") == [
         *host["live"]["drift"]["missing"],
         *host["live"]["drift"]["foreign"],
     ]
@@ -167,6 +167,8 @@ def test_findings_drift_and_listeners_are_told(page: Shown) -> None:
     assert page.browser.texts(inside + ".listeners tbody th") == ["tcp 443", "tcp 22", "tcp 9000"]
     assert page.browser.texts(inside + ".listeners .badge") == ["exposed", "blocked"]
     assert page.browser.texts(inside + ".idle tbody tr") == ["udp 443web[0]"]
+    assert page.browser.texts(inside + ".talks tbody tr") == ["192.0.2.21tcp 5432app (77)12acceptserver-egress[1]"]
+    assert page.browser.texts(inside + ".unused") == ["never hit since 2026-02-20T20:20:20Z"]
     assert page.browser.texts(page.details("db1") + "p.problem") == ["No route to host"]
     assert page.browser.texts(page.details("bad1") + "ul.problem li") == [
         "firewall_assigned[0]: the policy 'shh' is unknown"
@@ -278,7 +280,7 @@ def test_the_filter_of_ports_chooses_rules_and_listeners(page: Shown) -> None:
     page.browser.until(lambda: "web1" in page.hosts(), wanted=True)
     inside = page.details("web1")
     # The rule of all ports, that of SSH and the default action; not that of the web.
-    assert page.browser.texts(inside + ".rules tbody th code") == ["block[0]", "ssh[0]", "default ingress"]
+    assert page.browser.texts(inside + ".rules tbody th code") == ["block[0]", "ssh[0]", "default-ingress"]
     assert page.browser.texts(inside + ".listeners tbody th") == ["tcp 22"]
 
 
@@ -297,6 +299,7 @@ def test_what_is_no_port_is_told_and_hides_nothing(page: Shown) -> None:
         ({"group": "webservers", "host": "2"}, ["web1", "web2"]),
         ({"group": "webservers", "host": "web2"}, ["web2"]),
         ({"show": "that drifted"}, ["web2"]),
+        ({"show": "that differ"}, ["web2"]),
         ({"show": "with exposed"}, ["web1"]),
         ({"show": "not read"}, ["db1", "db2", "bad1"]),
         ({"host": "nobody"}, []),

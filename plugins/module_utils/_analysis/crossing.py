@@ -151,4 +151,4 @@ def _name(chain: DecidedChain, part: Region) -> str:
     rule = chain.decider(part)
     if rule is not None:
         return str(rule.rule.origin)
-    return "default %s" % chain.direction.value if chain.restricted else "unrestricted %s" % chain.direction.value
+    return ("default-%s" if chain.restricted else "unrestricted %s") % chain.direction.value

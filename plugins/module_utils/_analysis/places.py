@@ -12,10 +12,11 @@ import typing as t
 from dataclasses import dataclass, field
 
 from .._compile.lowered import Box
-from .._core.addresses import FAMILIES, UNIVERSE, AddressRange, AddressSet, format_interval, parse_range
+from .._core.addresses import FAMILIES, AddressRange, AddressSet, format_interval, parse_range
 from .._core.intervals import IntervalSet
 from .crossing import Addresses
 from .decided import DecidedChain
+from .entrance import outside_of
 from .regions import SOURCE, regions_of
 
 #: What no router forwards, so that it is never outside: "this network" and loopback (RFC 1122, 3.2.1.3), addresses of
@@ -104,18 +105,14 @@ def places_of(hosts: t.Sequence[FleetHost], networks: t.Mapping[str, t.Sequence[
 
 
 def _outside(hosts: t.Sequence[FleetHost], networks: t.Mapping[str, t.Sequence[AddressSet]]) -> Place:
-    """Every address that is routed, no host's, and in no network. A network that is a whole family does not count."""
-    inside = AddressSet(one for host in hosts for one in host.ranges)
+    """Every address that is routed, no host's, and in no network that is not the world."""
+    own = AddressSet(one for host in hosts for one in host.ranges)
+    outside = outside_of([own, *(one for meanings in networks.values() for one in meanings)])
     addresses = {}
     texts: t.List[str] = []
     for family in FAMILIES:
-        named = [item for meanings in networks.values() for one in meanings for item in _parts(one, family)]
-        left = UNIVERSE[family] - IntervalSet((*inside[family].intervals, *_NEVER_OUTSIDE[family].intervals, *named))
+        left = outside[family] - _NEVER_OUTSIDE[family]
         if left:
             addresses[family] = _numbered(family, left)
             texts.extend(format_interval(family, item) for item in left.intervals[:_MOST_LISTED])
     return Place("outside", "outside", addresses, tuple(texts[:_MOST_LISTED]))
-
-
-def _parts(network: AddressSet, family: int) -> t.Sequence[t.Tuple[int, int]]:
-    return () if network[family] == UNIVERSE[family] else network[family].intervals

@@ -155,30 +155,33 @@ def _rules(judged: Judged, live: Live, rules: _Table, lists: _Table) -> t.Dict[s
     """The rules that the host has, by the list that it shares with others, and its own counts beside them."""
     if live.rules is None:
         numbers = [rules.number(row) for row in judged.rules]
-        return {
-            "rules": lists.number(numbers),
-            "rules_from": "policies",
-            "packets": None,
-            "bytes": None,
-            "never_hit": [],
-        }
+        return {**_UNCOUNTED, "rules": lists.number(numbers), "rules_from": "policies"}
     wanted = {(row["direction"], row["name"]): row for row in judged.rules}
     numbers = []
     for one in live.rules:
-        row = {key: value for key, value in one.items() if key not in ("packets", "bytes", "never_hit")}
+        row = {key: value for key, value in one.items() if key not in _COUNTED}
+        # Which ports a rule is about is known of the policy, if it is the same rule.
         known = wanted.get((row["direction"], row["name"]))
-        # What a rule is about is known of the policy, if it is the same one.
-        same = known is not None and known["action"] == row["action"]
-        row["description"] = known["description"] if known is not None and same else ""
-        row["ports"] = known["ports"] if known is not None and same else None
+        row["ports"] = known["ports"] if known is not None and known["text"] == row["text"] else None
         numbers.append(rules.number(row))
+    since = live.about["counting_since"]
     return {
         "rules": lists.number(numbers),
         "rules_from": "kernel",
         "packets": [one["packets"] for one in live.rules],
         "bytes": [one["bytes"] for one in live.rules],
         "never_hit": [index for index, one in enumerate(live.rules) if one["never_hit"]],
+        "counting_since": {
+            str(index): one["counting_since"]
+            for index, one in enumerate(live.rules)
+            if one["counting_since"] not in (None, since)
+        },
     }
+
+
+#: What hosts do not share of a rule, and what stands for it where nothing was counted.
+_COUNTED = ("packets", "bytes", "never_hit", "counting_since")
+_UNCOUNTED: t.Mapping[str, t.Any] = {"packets": None, "bytes": None, "never_hit": [], "counting_since": {}}
 
 
 def _group_row(place: Place, rows: t.Sequence[t.Mapping[str, t.Any]], matrix: Matrix) -> t.Dict[str, t.Any]:
@@ -203,6 +206,7 @@ def _summary(rows: t.Sequence[t.Mapping[str, t.Any]], findings: t.Sequence[t.Map
         "asked": sum(row["live"]["state"] == "read" for row in rows),
         "unreachable": sum(row["live"]["state"] in ("unreachable", "failed") for row in rows),
         "drifted": sum(row["live"]["drift"]["state"] in DRIFTED for row in rows),
+        "behind": sum((row["live"]["wanted"] or {}).get("equal") is False for row in rows),
         "warnings": sum(one["severity"] == "warning" for one in found),
         "notes": sum(one["severity"] != "warning" for one in found),
         "never_hit": sum(len(row["never_hit"]) for row in rows),

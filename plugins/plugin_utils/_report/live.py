@@ -20,8 +20,8 @@ class Live(t.NamedTuple):
 
     Attributes:
         about: Everything but the rules; ``state`` is ``read``, ``unreachable``, ``failed`` or ``not asked``.
-        rules: As :func:`.policies.Policies.judge` has them, but without ``ports``; with ``packets``, ``bytes`` and
-            ``never_hit``. None where no ruleset of ours was read.
+        rules: As :func:`.policies.Policies.judge` has them, but without ``ports``; with ``packets``, ``bytes``,
+            ``never_hit`` and ``counting_since``. None where no ruleset of ours was read.
     """
 
     about: t.Dict[str, t.Any]
@@ -46,11 +46,13 @@ def read_live(result: object) -> Live:
         "changed_at": _text(found.get("changed_at")),
         "counting_since": _text(found.get("counting_since")),
         "drift": _drift(_mapping(found.get("drift"))),
+        "wanted": _wanted(_mapping(found.get("wanted"))),
         "listeners": [_listener(one) for one in _mappings(found.get("listeners"))],
         "open_without_listener": [
             {"protocol": _text(one.get("protocol")), "ports": _text(one.get("ports")), "rule": _text(one.get("rule"))}
             for one in _mappings(found.get("open_without_listener"))
         ],
+        "talks_to": [_connection(one) for one in _mappings(found.get("talks_to"))],
         "notes": _texts(found.get("notes")),
     }
     return Live(about, [_rule(one) for one in _mappings(found.get("rules"))] if about["present"] else None)
@@ -65,8 +67,10 @@ def _not_read(state: str, message: str) -> t.Dict[str, t.Any]:
         "changed_at": None,
         "counting_since": None,
         "drift": _drift({}),
+        "wanted": None,
         "listeners": [],
         "open_without_listener": [],
+        "talks_to": [],
         "notes": [],
     }
 
@@ -78,26 +82,38 @@ def _drift(found: t.Mapping[str, t.Any]) -> t.Dict[str, t.Any]:
     }
 
 
+def _wanted(found: t.Mapping[str, t.Any]) -> t.Optional[t.Dict[str, t.Any]]:
+    """Whether what is live is what the policies want; None where that was not asked."""
+    equal = found.get("equal")
+    return {"equal": equal, "changes": _texts(found.get("changes"))} if isinstance(equal, bool) else None
+
+
 def _listener(found: t.Mapping[str, t.Any]) -> t.Dict[str, t.Any]:
     networks = _mapping(found.get("networks"))
+    words = ("protocol", "address", "interface", "process", "user", "outside", "rule", "finding")
     return {
-        **{key: _text(found.get(key)) for key in ("protocol", "address", "process", "outside", "rule", "finding")},
+        **{key: _text(found.get(key)) for key in words},
         "port": _count(found.get("port")),
         "pid": _count(found.get("pid")),
+        "published": found.get("published") is True,
         "networks": {str(name): _text(verdict) for name, verdict in list(networks.items())[:_MOST_ITEMS]},
     }
 
 
-def _rule(found: t.Mapping[str, t.Any]) -> t.Dict[str, t.Any]:
+def _connection(found: t.Mapping[str, t.Any]) -> t.Dict[str, t.Any]:
     return {
-        **{
-            key: _text(found.get(key)) or ""
-            for key in ("name", "policy", "variable", "stage", "direction", "action", "text")
-        },
-        "index": _count(found.get("index")),
-        "packets": _count(found.get("packets")),
-        "bytes": _count(found.get("bytes")),
+        **{key: _text(found.get(key)) for key in ("protocol", "address", "process", "verdict", "rule")},
+        **{key: _count(found.get(key)) for key in ("port", "connections", "pid")},
+    }
+
+
+def _rule(found: t.Mapping[str, t.Any]) -> t.Dict[str, t.Any]:
+    words = ("name", "policy", "variable", "stage", "direction", "action", "text", "description")
+    return {
+        **{key: _text(found.get(key)) or "" for key in words},
+        **{key: _count(found.get(key)) for key in ("index", "packets", "bytes")},
         "never_hit": found.get("never_hit") is True,
+        "counting_since": _text(found.get("counting_since")),
     }
 
 

@@ -103,6 +103,7 @@ const SHOWN = {
   warnings: (host) => warningsOf(host) > 0,
   drifted: (host) => ["changed", "absent", "foreign"].includes(host.live.drift.state),
   exposed: (host) => exposedOf(host) > 0,
+  behind: (host) => host.live.wanted !== null && !host.live.wanted.equal,
   unread: (host) => host.state === "invalid" || host.live.state === "unreachable" || host.live.state === "failed",
 };
 
@@ -324,7 +325,7 @@ function nothing(columnCount, text) {
 
 const STATES = { present: ["good", "in force"], absent: ["plain", "none wanted"], invalid: ["bad", "variables are wrong"] };
 const DRIFT = {
-  none: ["good", "as wanted"], changed: ["bad", "differs"], absent: ["bad", "not deployed"],
+  none: ["good", "as deployed"], changed: ["bad", "differs"], absent: ["bad", "not deployed"],
   foreign: ["bad", "foreign rules"], unknown: ["plain", "not compared"],
 };
 
@@ -338,7 +339,9 @@ function liveOf(host) {
   if (live.state === "unreachable") return badge("bad", "unreachable");
   if (live.state === "failed") return badge("bad", "could not be read");
   if (live.state !== "read") return badge("plain", "not asked");
-  return badge(...(DRIFT[live.drift.state] || ["plain", live.drift.state]));
+  const found = make("span", "", badge(...(DRIFT[live.drift.state] || ["plain", live.drift.state])));
+  if (live.wanted && !live.wanted.equal) found.append(" ", badge("bad", "policies changed"));
+  return found;
 }
 
 const openHosts = new Set();
@@ -445,11 +448,13 @@ function findingsOf(host) {
 }
 
 function driftOf(host) {
-  const drift = host.live.drift;
-  if (host.live.state !== "read" || drift.state === "none") return [];
-  const found = [make("h3", "", "Drift"), make("p", "", badge(...(DRIFT[drift.state] || ["plain", drift.state])))];
-  for (const [key, title] of [["missing", "Wanted and not there"], ["changed", "Different"], ["foreign", "Not ours"]]) {
-    if (drift[key].length) found.push(make("p", "quiet", title), list(drift[key], "code"));
+  const { drift, wanted } = host.live;
+  const found = [];
+  if (wanted && !wanted.equal) found.push(make("h3", "", "What a deploy would change"), list(wanted.changes));
+  if (host.live.state !== "read" || drift.state === "none") return found;
+  found.push(make("h3", "", "Drift"), make("p", "", badge(...(DRIFT[drift.state] || ["plain", drift.state]))));
+  for (const [key, title] of [["missing", "Deployed and not there"], ["changed", "Different"], ["foreign", "Not ours"]]) {
+    if (drift[key].length) found.push(make("p", "quiet", title), list(drift[key], "code drift"));
   }
   return found;
 }
@@ -473,7 +478,8 @@ function rulesOf(host) {
     if (counted) line.append(numberCell(host.packets[index]), numberCell(host.bytes[index]));
     if (never.has(index)) {
       line.className = "never";
-      name.append(make("span", "unused", "never hit"));
+      const own = host.counting_since[index];
+      name.append(make("span", "unused", "never hit" + (own ? " since " + own : "")));
     }
     return line;
   });
@@ -484,6 +490,14 @@ function rulesOf(host) {
   return [make("h3", "", title), make("p", "quiet", hint), table("rules", headings, rows)];
 }
 
+const portOf = (one) => one.protocol + (one.port === null ? "" : " " + one.port);
+
+function processOf(one) {
+  if (!one.process) return "–";
+  const details = [one.pid, one.user].filter((item) => item !== null && item !== undefined).join(", ");
+  return one.process + (details ? " (" + details + ")" : "");
+}
+
 const FINDING = { exposed: ["bad", "exposed"], blocked: ["plain", "blocked"], local: ["plain", "local only"] };
 
 function listenersOf(host) {
@@ -492,11 +506,12 @@ function listenersOf(host) {
   const listeners = host.live.listeners.filter((one) => meets(one.protocol, [[one.port, one.port]], filter.port));
   if (listeners.length) {
     const rows = listeners.map((one) => () => {
-      const name = make("th", "", one.protocol + " " + one.port);
+      const name = make("th", "", portOf(one));
+      if (one.published) name.append(make("span", "note", "published for a container"));
       name.scope = "row";
       const networks = Object.entries(one.networks).map(([network, verdict]) => network + ": " + verdict).join(", ");
-      return row(name, make("td", "", one.address), make("td", "", one.process ? one.process + (one.pid === null ? "" : " (" + one.pid + ")") : "–"),
-        make("td", "", one.outside), make("td", "", networks || "–"), make("td", "", make("code", "", one.rule || "–")),
+      return row(name, make("td", "", one.address + (one.interface ? " on " + one.interface : "")), make("td", "", processOf(one)),
+        make("td", "", one.outside || "–"), make("td", "", networks || "–"), make("td", "", make("code", "", one.rule || "–")),
         make("td", "", one.finding ? badge(...(FINDING[one.finding] || ["plain", one.finding])) : "–"));
     });
     found.push(make("h3", "", "Listeners"), table("listeners",
@@ -511,6 +526,17 @@ function listenersOf(host) {
     });
     found.push(make("h3", "", "Open, and nobody listens"), table("idle", [["Ports"], ["Rule"]], rows));
   }
+  const talks = host.live.talks_to.filter((one) => meets(one.protocol, [[one.port, one.port]], filter.port));
+  if (talks.length) {
+    const rows = talks.map((one) => () => {
+      const name = make("th", "", one.address);
+      name.scope = "row";
+      return row(name, make("td", "", portOf(one)), make("td", "", processOf(one)), numberCell(one.connections),
+        make("td", "", one.verdict || "–"), make("td", "", make("code", "", one.rule || "–")));
+    });
+    found.push(make("h3", "", "Whom it talks to"), table("talks",
+      [["Address"], ["Port"], ["Process"], ["Connections", "number"], ["New ones"], ["Deciding rule"]], rows));
+  }
   return found;
 }
 
@@ -520,7 +546,7 @@ function drawSummary() {
   const tiles = [
     ["hosts", "Hosts", ""], ["protected", "with a firewall", ""], ["without_firewall", "with none wanted", ""],
     ["invalid", "with wrong variables", "bad"], ["asked", "read", ""], ["unreachable", "not reached", "bad"],
-    ["drifted", "drifted", "bad"], ["warnings", "Warnings", "bad"], ["notes", "Remarks", ""],
+    ["drifted", "drifted", "bad"], ["behind", "not as policies say", "bad"], ["warnings", "Warnings", "bad"], ["notes", "Remarks", ""],
     ["exposed", "Exposed listeners", "bad"], ["never_hit", "Rules never hit", ""],
   ];
   for (const [key, title, kind] of tiles) {

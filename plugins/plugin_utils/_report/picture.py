@@ -25,9 +25,10 @@ _SENDER = 34
 _CARD = 560
 _CARD_WIDTH = _WIDTH - _CARD - _MARGIN
 
-#: Lines of a group, and groups, that are drawn; the matrix has them all.
+#: Lines of a card, cards, and names of groups on one, that are drawn; the matrix has them all.
 _MOST_FLOWS = 10
-_MOST_GROUPS = 30
+_MOST_CARDS = 30
+_MOST_NAMES = 3
 
 #: Widths of texts in characters, for the font of the page at its size in the picture.
 _SENDER_TEXT = 26
@@ -41,62 +42,95 @@ _KINDS = {"outside": "any other address", "network": "network", "group": "group"
 
 
 class _Flow(t.NamedTuple):
-    """What one place sends to a group."""
+    """What some places send to a group, all of them the same."""
 
-    place: int
+    places: t.Tuple[int, ...]
     text: str
     partly: bool
 
 
+class _Card(t.NamedTuple):
+    """Groups that the same flows reach."""
+
+    names: t.Tuple[str, ...]
+    hosts: int
+    flows: t.Tuple[_Flow, ...]
+
+    @property
+    def height(self) -> int:
+        return _TITLE + _ROW * (min(len(self.flows), _MOST_FLOWS) + (len(self.flows) > _MOST_FLOWS)) + 8
+
+    @property
+    def title(self) -> str:
+        shown = ", ".join(self.names[:_MOST_NAMES])
+        left = len(self.names) - _MOST_NAMES
+        return "%s and %d more" % (shown, left) if left > 0 else shown
+
+
 def draw(document: t.Mapping[str, t.Any]) -> str:
     """The picture; empty where there is no group with anything to show."""
-    cards = [(group, list(_flows(document, group))) for group in document["groups"]]
-    shown = [(group, flows) for group, flows in cards if flows][:_MOST_GROUPS]
-    if not shown:
+    cards = _cards(document)[:_MOST_CARDS]
+    if not cards:
         return ""
-    places = sorted({flow.place for _group, flows in shown for flow in flows[:_MOST_FLOWS]})
-    heights = [
-        _TITLE + _ROW * (min(len(flows), _MOST_FLOWS) + (len(flows) > _MOST_FLOWS)) + 8 for _group, flows in shown
-    ]
+    places = sorted({place for card in cards for flow in card.flows[:_MOST_FLOWS] for place in flow.places})
     left = len(places) * (_SENDER + _GAP) - _GAP
-    right = sum(heights) + _GAP * (len(heights) - 1)
+    right = sum(card.height for card in cards) + _GAP * (len(cards) - 1)
     height = max(left, right) + 2 * _MARGIN
     at = _MARGIN + (height - 2 * _MARGIN - left) // 2
     senders = {place: at + index * (_SENDER + _GAP) for index, place in enumerate(places)}
     links: t.List[str] = []
     boxes = [_sender(document["places"][place], place, y) for place, y in senders.items()]
     y = _MARGIN + (height - 2 * _MARGIN - right) // 2
-    for (group, flows), tall in zip(shown, heights):
-        boxes.append(_card(group, y, tall))
-        for index, flow in enumerate(flows[:_MOST_FLOWS]):
-            line = y + _TITLE + index * _ROW + _ROW // 2
-            boxes.append(_line(document["places"][flow.place], flow, line))
-            links.append(_link(flow, senders[flow.place] + _SENDER // 2, line))
-        if len(flows) > _MOST_FLOWS:
-            line = y + _TITLE + _MOST_FLOWS * _ROW + _ROW // 2
-            rest = "and %d more, in the matrix" % (len(flows) - _MOST_FLOWS)
+    for card in cards:
+        boxes.append(_box(card, y))
+        line = y + _TITLE + _ROW // 2
+        for flow in card.flows[:_MOST_FLOWS]:
+            boxes.append(_line(document["places"], flow, line))
+            links.extend(_link(place, senders[place] + _SENDER // 2, line, partly=flow.partly) for place in flow.places)
+            line += _ROW
+        if len(card.flows) > _MOST_FLOWS:
+            rest = "and %d more, in the matrix" % (len(card.flows) - _MOST_FLOWS)
             boxes.append(_text(_CARD + 14, line + 4, rest, "quiet"))
-        y += tall + _GAP
+        y += card.height + _GAP
     return (
         '<svg viewBox="0 0 %d %d" role="img" aria-labelledby="picture-title picture-text">'
         '<title id="picture-title">Who reaches which group</title>'
         '<desc id="picture-text">%s</desc>%s%s</svg>'
-        % (_WIDTH, height, html.escape(_told(document, shown)), "".join(links), "".join(boxes))
+        % (_WIDTH, height, html.escape(_told(document, cards)), "".join(links), "".join(boxes))
     )
 
 
-def _flows(document: t.Mapping[str, t.Any], group: t.Mapping[str, t.Any]) -> t.Iterator[_Flow]:
-    """What the outside reaches, and what every other place reaches beyond that."""
+def _cards(document: t.Mapping[str, t.Any]) -> t.List[_Card]:
+    """The groups that something reaches; those that the same reaches are one."""
+    found: t.Dict[t.Tuple[_Flow, ...], t.List[t.Mapping[str, t.Any]]] = {}
+    for group in document["groups"]:
+        flows = _flows(document, group)
+        if flows:
+            found.setdefault(flows, []).append(group)
+    return [
+        _Card(
+            tuple(group["name"] for group in groups),
+            len({host for group in groups for host in group["hosts"]}),
+            flows,
+        )
+        for flows, groups in found.items()
+    ]
+
+
+def _flows(document: t.Mapping[str, t.Any], group: t.Mapping[str, t.Any]) -> t.Tuple[_Flow, ...]:
+    """What the outside reaches, and what other places reach that the outside does not."""
     cells = document["cells"]
-    world: t.List[t.Mapping[str, t.Any]] = []
+    outside: t.List[t.Mapping[str, t.Any]] = []
+    found: t.Dict[t.Tuple[str, bool], t.List[int]] = {}
     for place, number in enumerate(group["reaching"]):
         entries = [] if number is None else cells[number]["entries"]
-        beyond = [entry for entry in entries if not any(_holds(one, entry) for one in world)]
+        beyond = [entry for entry in entries if not any(_holds(one, entry) for one in outside)]
         if place == 0:
-            world = [entry for entry in entries if entry["scope"] == "all" and "hosts" not in entry]
+            outside = entries
         if beyond:
             partly = any(entry["scope"] == "some" or "hosts" in entry for entry in beyond)
-            yield _Flow(place, describe_entries(beyond), partly)
+            found.setdefault((describe_entries(beyond), partly), []).append(place)
+    return tuple(_Flow(tuple(places), text, partly) for (text, partly), places in found.items())
 
 
 def _holds(one: t.Mapping[str, t.Any], other: t.Mapping[str, t.Any]) -> bool:
@@ -119,13 +153,17 @@ def describe_entries(entries: t.Sequence[t.Mapping[str, t.Any]]) -> str:
     return "; ".join(("%s %s" % (name, ", ".join(listed))).strip() for name, listed in ports.items())
 
 
-def _told(document: t.Mapping[str, t.Any], shown: t.Sequence[t.Tuple[t.Mapping[str, t.Any], t.List[_Flow]]]) -> str:
+def _told(document: t.Mapping[str, t.Any], cards: t.Sequence[_Card]) -> str:
     """The picture in words."""
     return " ".join(
-        "%s reaches %s on %s." % (document["places"][flow.place]["name"], group["name"], flow.text)
-        for group, flows in shown
-        for flow in flows
+        "%s reaches %s on %s." % (_names(document["places"], flow), ", ".join(card.names), flow.text)
+        for card in cards
+        for flow in card.flows
     )
+
+
+def _names(places: t.Sequence[t.Mapping[str, t.Any]], flow: _Flow) -> str:
+    return ", ".join(places[place]["name"] for place in flow.places)
 
 
 def _sender(place: t.Mapping[str, t.Any], number: int, y: int) -> str:
@@ -140,34 +178,34 @@ def _sender(place: t.Mapping[str, t.Any], number: int, y: int) -> str:
     )
 
 
-def _card(group: t.Mapping[str, t.Any], y: int, height: int) -> str:
-    count = len(group["hosts"])
+def _box(card: _Card, y: int) -> str:
     return '<rect class="card" x="%d" y="%d" width="%d" height="%d" rx="6"/>%s%s' % (
         _CARD,
         y,
         _CARD_WIDTH,
-        height,
-        _text(_CARD + 14, y + 20, _cut(group["name"], _TITLE_TEXT), "name", group["name"]),
-        _text(_WIDTH - 14, y + 20, "%d host%s" % (count, "" if count == 1 else "s"), "quiet end"),
+        card.height,
+        _text(_CARD + 14, y + 20, _cut(card.title, _TITLE_TEXT), "name", ", ".join(card.names)),
+        _text(_WIDTH - 14, y + 20, "%d host%s" % (card.hosts, "" if card.hosts == 1 else "s"), "quiet end"),
     )
 
 
-def _line(place: t.Mapping[str, t.Any], flow: _Flow, y: int) -> str:
-    full = "%s: %s%s" % (place["name"], flow.text, " (in part)" if flow.partly else "")
-    return '<g class="tone%d"><circle cx="%d" cy="%d" r="3.5"/>%s</g>' % (
-        _tone(flow.place),
+def _line(places: t.Sequence[t.Mapping[str, t.Any]], flow: _Flow, y: int) -> str:
+    full = "%s: %s%s" % (_names(places, flow), flow.text, " (in part)" if flow.partly else "")
+    tone = "tone%d" % _tone(flow.places[0]) if len(flow.places) == 1 else "many"
+    return '<g class="%s"><circle cx="%d" cy="%d" r="3.5"/>%s</g>' % (
+        tone,
         _CARD,
         y,
         _text(_CARD + 14, y + 4, _cut(flow.text, _FLOW_TEXT), "flow", full),
     )
 
 
-def _link(flow: _Flow, start: int, end: int) -> str:
+def _link(place: int, start: int, end: int, *, partly: bool) -> str:
     left, right = _MARGIN + _SENDER_WIDTH, _CARD
     middle = (left + right) // 2
     return '<path class="link tone%d%s" d="M%d %dC%d %d %d %d %d %d"/>' % (
-        _tone(flow.place),
-        " partly" if flow.partly else "",
+        _tone(place),
+        " partly" if partly else "",
         left,
         start,
         middle,

@@ -15,15 +15,17 @@ from ...module_utils._analysis.codes import CODES
 from ...module_utils._analysis.decided import DecidedChain
 from ...module_utils._analysis.findings import Severity
 from ...module_utils._analysis.lint import lint_variables
-from ...module_utils._analysis.wording import describe_protocol, describe_rule
+from ...module_utils._analysis.rule_list import list_rules
+from ...module_utils._analysis.wording import describe_protocol
 from ...module_utils._compile.lower import lower
+from ...module_utils._compile.lowered import LoweredProgram
 from ...module_utils._core.addresses import AddressSet
 from ...module_utils._core.errors import PolicyError, Problems
 from ...module_utils._policy.definitions import merge_definitions
-from ...module_utils._policy.model import Direction, Rule, Stage, Traffic
+from ...module_utils._policy.model import Direction, Rule, Traffic
 from ...module_utils._policy.networks import Networks
 from ...module_utils._policy.parse import parse_firewall
-from ...module_utils._policy.program import Chain, build_program
+from ...module_utils._policy.program import Program, build_program
 from ...module_utils._policy.protocols import PORT_PROTOCOLS
 
 _NETWORKS = "firewall_networks"
@@ -82,6 +84,7 @@ def _judge(variables: t.Mapping[str, t.Any], groups: t.Mapping[str, t.Any], ssh_
             [{"code": one.code, "place": one.place, "message": one.message} for one in exc.problems], {}, [], [], {}, {}
         )
     program = build_program(firewall)
+    lowered = lower(program)
     long = sum(len(policy.rules) for policy in firewall.assigned) > _MOST_RULES_JUDGED_WHOLE
     findings = lint_variables(
         variables, firewall, groups=groups, ssh_port=ssh_port, codes=_WARNINGS if long else tuple(CODES)
@@ -96,10 +99,10 @@ def _judge(variables: t.Mapping[str, t.Any], groups: t.Mapping[str, t.Any], ssh_
     return Judged(
         [],
         about,
-        [row for direction in Direction for row in _rows(program.chain(direction))],
+        list(_rows(program, lowered)),
         [finding.to_plain() for finding in findings],
         dict(_networks(variables, groups)),
-        {chain.direction: DecidedChain(program, chain) for chain in lower(program).chains},
+        {chain.direction: DecidedChain(program, chain) for chain in lowered.chains},
     )
 
 
@@ -114,38 +117,16 @@ def _networks(variables: t.Mapping[str, t.Any], groups: t.Mapping[str, t.Any]) -
                 yield name, found
 
 
-def _rows(chain: Chain) -> t.Iterator[t.Dict[str, t.Any]]:
-    for step in chain.steps:
-        rule = step.rule
-        yield {
-            "name": str(rule.origin),
-            "policy": rule.origin.name if rule.origin.index is not None else "",
-            "index": rule.origin.index,
-            "variable": rule.origin.variable,
-            "stage": step.stage.value,
-            "direction": chain.direction.value,
-            "action": rule.action.value,
-            "text": describe_rule(rule),
-            "description": rule.description,
-            "ports": _ports(rule),
-        }
-    if chain.restricted:
-        yield _default_row(chain)
-
-
-def _default_row(chain: Chain) -> t.Dict[str, t.Any]:
-    return {
-        "name": "default %s" % chain.direction.value,
-        "policy": "",
-        "index": None,
-        "variable": "",
-        "stage": Stage.DEFAULT_ACTION.value,
-        "direction": chain.direction.value,
-        "action": chain.default.value,
-        "text": "%s everything else" % chain.default.value,
-        "description": "",
-        "ports": [["any", 0, 65535]],
-    }
+def _rows(program: Program, lowered: LoweredProgram) -> t.Iterator[t.Dict[str, t.Any]]:
+    """The rules as ``ruleset_info`` lists them, and what ports each is about."""
+    ports = [
+        found
+        for chain in (program.chain(one.direction) for one in lowered.chains)
+        if chain.restricted
+        for found in (*(_ports(step.rule) for step in chain.steps), [["any", 0, 65535]])
+    ]
+    for listed, found in zip(list_rules(program, lowered), ports):
+        yield {**listed.plain, "ports": found}
 
 
 def _ports(rule: Rule) -> t.List[PortRow]:

@@ -118,7 +118,7 @@ def test_the_outside_reaches_what_rules_say_and_some_of_it_where_they_tell_its_p
     ]
     assert cell is not None
     assert {"direction": "ingress", "rule": "own[0]"} in cell["refusing"]
-    assert {"direction": "ingress", "rule": "default ingress"} in cell["refusing"]
+    assert {"direction": "ingress", "rule": "default-ingress"} in cell["refusing"]
 
 
 def sample(family: int, protocol: int, port: int, source: int, destination: int) -> t.Dict[str, t.Any]:

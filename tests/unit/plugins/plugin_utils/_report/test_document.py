@@ -42,6 +42,7 @@ def test_the_summary_counts_what_is_there(document: t.Dict[str, t.Any]) -> None:
         "asked": 2,
         "unreachable": 2,
         "drifted": 1,
+        "behind": 1,
         "warnings": 0,
         "notes": 6,
         "never_hit": 2,
@@ -67,11 +68,12 @@ def test_every_host_is_told_of(document: t.Dict[str, t.Any], name: str, state: s
 
 def test_the_rules_of_a_host_that_was_read_are_those_of_its_kernel(document: t.Dict[str, t.Any]) -> None:
     host = named(document, "web1")
-    assert [rule["name"] for rule in rules(document, "web1")] == ["block[0]", "web[0]", "ssh[0]", "default ingress"]
+    assert [rule["name"] for rule in rules(document, "web1")] == ["block[0]", "web[0]", "ssh[0]", "default-ingress"]
     assert host["rules_from"] == "kernel"
     assert host["packets"] == [31, 1234567, 0, 998]
     assert host["bytes"] == [packets * 60 for packets in host["packets"]]
     assert host["never_hit"] == [2]
+    assert host["counting_since"] == {"2": "2026-02-20T20:20:20Z"}
     # What the policy knows besides: whom it is about, and why.
     assert rules(document, "web1")[1]["ports"] == [["tcp", 80, 80], ["tcp", 443, 443], ["udp", 443, 443]]
     assert rules(document, "web1")[1]["description"] == HOSTILE
@@ -81,7 +83,7 @@ def test_the_rules_of_another_host_are_those_of_its_policies(document: t.Dict[st
     host = named(document, "db1")
     assert (host["rules_from"], host["packets"]) == ("policies", None)
     assert "postgres[0]" in [rule["name"] for rule in rules(document, "db1")]
-    assert rules(document, "db1")[-1]["text"] == "drop everything else"
+    assert rules(document, "db1")[-1]["text"] == "drop what no rule decides"
     assert rules(document, "old1") == []
     assert rules(document, "bad1") == []
 
@@ -145,5 +147,5 @@ def test_what_a_host_says_may_be_anything(result: t.Dict[str, t.Any]) -> None:
 
 
 def test_a_rule_that_the_kernel_has_otherwise_is_not_given_the_ports_of_the_policy() -> None:
-    host = HostInput("web1", variables=variables(()), live=live([live_rule("ssh[0]", 1, action="drop")]))
+    host = HostInput("web1", variables=variables(()), live=live([live_rule("ssh[0]", 1, text="drop tcp port 22")]))
     assert build_document([host], TIME)["rules"][0]["ports"] is None
