@@ -276,8 +276,9 @@ def test_the_filter_of_ports(page: Shown, text: str, protocol: str, port: int) -
 
 
 def test_the_filter_of_ports_chooses_rules_and_listeners(page: Shown) -> None:
-    page.filter(port="22")
-    page.browser.until(lambda: "web1" in page.hosts(), wanted=True)
+    page.filter(port="tcp 22")
+    # All but one, so that the tables have been drawn anew.
+    page.browser.until(page.hosts, at_port(page.data, "tcp", 22))
     inside = page.details("web1")
     # The rule of all ports, that of SSH and the default action; not that of the web.
     assert page.browser.texts(inside + ".rules tbody th code") == ["block[0]", "ssh[0]", "default-ingress"]

@@ -32,8 +32,10 @@ _ICMP_OF = {4: ICMP, 6: ICMPV6}
 _PORTS = IntervalSet((SPACE[DESTINATION_PORT],))
 _TYPES = IntervalSet((SPACE[ICMP_TYPE],))
 _NAMED = {family: (*sorted(PORT_PROTOCOLS), _ICMP_OF[family]) for family in FAMILIES}
+#: The ICMP of the other family is left out: nobody speaks it, and its name would be read as that of the own one.
 _REST = {
-    family: IntervalSet((SPACE[PROTOCOL],)) - IntervalSet((one, one) for one in _NAMED[family]) for family in FAMILIES
+    family: IntervalSet((SPACE[PROTOCOL],)) - IntervalSet((one, one) for one in (*_NAMED[family], ICMP, ICMPV6))
+    for family in FAMILIES
 }
 
 

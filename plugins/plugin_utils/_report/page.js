@@ -544,12 +544,14 @@ function listenersOf(host) {
 
 function drawSummary() {
   const tiles = [
-    ["hosts", "Hosts", ""], ["protected", "with a firewall", ""], ["without_firewall", "with none wanted", ""],
-    ["invalid", "with wrong variables", "bad"], ["asked", "read", ""], ["unreachable", "not reached", "bad"],
-    ["drifted", "drifted", "bad"], ["behind", "not as policies say", "bad"], ["warnings", "Warnings", "bad"], ["notes", "Remarks", ""],
+    ["hosts", "Hosts", ""], ["protected", "with policies", ""], ["without_firewall", "with none wanted", ""],
+    ["invalid", "with wrong variables", "bad"], ["asked", "asked", ""], ["unreachable", "not reached", "bad"],
+    ["drifted", "drifted", "bad"], ["behind", "to be deployed", "bad"], ["warnings", "Warnings", "bad"], ["notes", "Remarks", ""],
     ["exposed", "Exposed listeners", "bad"], ["never_hit", "Rules never hit", ""],
   ];
+  const asked = data.hosts.some((host) => host.live.state !== "not asked");
   for (const [key, title, kind] of tiles) {
+    if (!asked && ["asked", "unreachable", "drifted", "behind", "exposed", "never_hit"].includes(key)) continue;
     const value = make("dd", "", count(data.summary[key]));
     const tile = make("div", kind && data.summary[key] ? kind : "", make("dt", "", title), value);
     tile.dataset.key = key;

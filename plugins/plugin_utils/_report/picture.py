@@ -144,13 +144,21 @@ _MEMBERS = ("ports", "types")
 
 
 def describe_entries(entries: t.Sequence[t.Mapping[str, t.Any]]) -> str:
-    """``tcp 80, 443; udp 443; icmp``: what gets through, in a line."""
+    """``tcp 80, 443; udp 443; ping``: what gets through, in a line."""
     ports: t.Dict[str, t.Dict[str, None]] = {}
     for entry in entries:
         listed = entry["ports"] or entry["types"] or ()
-        name = "everything" if entry["protocol"] == "any" else entry["protocol"]
-        ports.setdefault(name, {}).update(dict.fromkeys(listed))
+        name = _WORDS.get((entry["protocol"], tuple(entry["types"] or ())), entry["protocol"])
+        ports.setdefault(name, {}).update(dict.fromkeys(listed if name == entry["protocol"] else ()))
     return "; ".join(("%s %s" % (name, ", ".join(listed))).strip() for name, listed in ports.items())
+
+
+#: By protocol and types.
+_WORDS = {
+    ("any", ()): "everything",
+    ("icmp", ("echo-request",)): "ping",
+    ("icmpv6", ("echo-request",)): "ping",
+}
 
 
 def _told(document: t.Mapping[str, t.Any], cards: t.Sequence[_Card]) -> str:
