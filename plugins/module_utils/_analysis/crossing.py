@@ -21,7 +21,19 @@ from .._policy.model import Action
 from .._policy.packet import Packet
 from .decided import DecidedChain
 from .first_matches import Undecided
-from .regions import DESTINATION, FAMILY_SPACE, HOP_LIMIT, SOURCE, SPACE, TCP_RESET, Intervals, Region, opening
+from .regions import (
+    DESTINATION,
+    FAMILY_SPACE,
+    HOP_LIMIT,
+    SOURCE,
+    SPACE,
+    TCP_RESET,
+    Intervals,
+    Region,
+    family_of,
+    intersect,
+    opening,
+)
 from .traffic_kinds import Kind, Values, describe_kinds, kinds_of, reading_order
 
 #: By family the addresses of a place, in the numbers of regions. A family that is missing has none.
@@ -63,6 +75,11 @@ class Crossing:
         self.families |= other.families
         self.undecided = self.undecided or other.undecided
 
+    def refuse(self, direction: str, rule: t.Optional[str], region: Region) -> None:
+        """Notes what a rule refuses."""
+        self.refusing[(direction, rule or "")] = None
+        _merge(self.refused, dict(kinds_of(region)))
+
     def to_plain(self) -> t.Dict[str, t.Any]:
         """``{entries: [{protocol, ports, types, family, scope, rule, egress}], refusing, undecided}``.
 
@@ -93,6 +110,77 @@ def _merge(into: t.Dict[Kind, IntervalSet], more: t.Mapping[Kind, IntervalSet]) 
         into[kind] = into[kind] | held if kind in into else held
 
 
+#: What one rule decides, by its name.
+Part = t.Tuple[t.Optional[str], Region]
+
+
+class Half(t.NamedTuple):
+    """One side of a crossing: what one chain does with everything that one place may send to another.
+
+    Attributes:
+        direction: Of the chain; empty where there is none.
+        accepted, refused: By the rule that decides, in disjoint parts.
+    """
+
+    direction: str
+    accepted: t.Tuple[Part, ...]
+    refused: t.Tuple[Part, ...]
+    families: t.Tuple[int, ...]
+    undecided: bool = False
+
+    def from_anywhere(self, dimensions: t.Sequence[int]) -> Half:
+        """The same for any addresses, in dimensions in which the chain sees those that were asked about as one."""
+        if not dimensions:
+            return self
+        return self._replace(
+            accepted=tuple((name, _widened(region, dimensions)) for name, region in self.accepted),
+            refused=tuple((name, _widened(region, dimensions)) for name, region in self.refused),
+        )
+
+
+def _widened(region: Region, dimensions: t.Sequence[int]) -> Region:
+    space = ANYWHERE[family_of(region)]
+    return tuple(space if at in dimensions else intervals for at, intervals in enumerate(region))
+
+
+def halve(chain: t.Optional[DecidedChain], sources: Addresses, destinations: Addresses) -> Half:
+    """What a chain does; None accepts all."""
+    families = tuple(family for family in FAMILIES if family in sources and family in destinations)
+    accepted: t.List[Part] = []
+    refused: t.List[Part] = []
+    undecided = False
+    for family in families:
+        asked = _asked(sources[family], destinations[family])
+        if chain is None:
+            accepted.append((None, asked))
+            continue
+        try:
+            # What is refused first: half an answer must not say that all of something gets through.
+            found = [(_name(chain, part), part) for part in chain.each(asked, chain.acting_otherwise(Action.ACCEPT))]
+            refused.extend(found)
+            accepted.extend((_name(chain, part), part) for part in chain.each(asked, chain.acting(Action.ACCEPT)))
+        except Undecided:
+            undecided = True
+    return Half("" if chain is None else chain.direction.value, tuple(accepted), tuple(refused), families, undecided)
+
+
+def join(egress: Half, ingress: Half) -> Crossing:
+    """What gets through both."""
+    found = Crossing(families=set(egress.families), undecided=egress.undecided or ingress.undecided)
+    for out, region in egress.refused:
+        found.refuse(egress.direction, out, region)
+    for out, region in egress.accepted:
+        for into, other in ingress.refused:
+            stopped = intersect(region, other)
+            if stopped is not None:
+                found.refuse(ingress.direction, into, stopped)
+        for into, other in ingress.accepted:
+            arrived = intersect(region, other)
+            if arrived is not None:
+                _merge(found.accepted.setdefault((out, into), {}), dict(kinds_of(arrived)))
+    return found
+
+
 def cross(
     egress: t.Optional[DecidedChain], ingress: t.Optional[DecidedChain], sources: Addresses, destinations: Addresses
 ) -> Crossing:
@@ -102,49 +190,16 @@ def cross(
         egress: Of whoever sends; None: nothing is known to be in its way.
         ingress: Of whoever receives; None likewise.
     """
-    found = Crossing()
-    for family in FAMILIES:
-        if family in sources and family in destinations:
-            found.families.add(family)
-            try:
-                _cross_family(found, egress, ingress, _asked(sources[family], destinations[family]))
-            except Undecided:
-                found.undecided = True
-    return found
+    return join(halve(egress, sources, destinations), halve(ingress, sources, destinations))
 
 
 def _asked(sources: Intervals, destinations: Intervals) -> Region:
-    region = list(SPACE_OF_ALL)
-    region[SOURCE], region[DESTINATION] = sources, destinations
-    region[HOP_LIMIT] = ((Packet.hop_limit, Packet.hop_limit),)
-    region[TCP_RESET] = ((0, 0),)
-    return opening(tuple(region))
-
-
-SPACE_OF_ALL: Region = tuple((one,) for one in SPACE)
-
-
-def _cross_family(
-    found: Crossing, egress: t.Optional[DecidedChain], ingress: t.Optional[DecidedChain], asked: Region
-) -> None:
-    for out, left in _accepted(found, egress, asked):
-        for into, arrived in _accepted(found, ingress, left):
-            kinds = found.accepted.setdefault((out, into), {})
-            _merge(kinds, dict(kinds_of(arrived)))
-
-
-def _accepted(
-    found: Crossing, chain: t.Optional[DecidedChain], asked: Region
-) -> t.Iterator[t.Tuple[t.Optional[str], Region]]:
-    """What a chain lets through, by rule; what it refuses is noted."""
-    if chain is None:
-        yield None, asked
-        return
-    for part in chain.each(asked, chain.acting_otherwise(Action.ACCEPT)):
-        found.refusing[(chain.direction.value, _name(chain, part))] = None
-        _merge(found.refused, dict(kinds_of(part)))
-    for part in chain.each(asked, chain.acting(Action.ACCEPT)):
-        yield _name(chain, part), part
+    """What opens a connection between these addresses."""
+    asked: t.List[Intervals] = [(one,) for one in SPACE]
+    asked[SOURCE], asked[DESTINATION] = sources, destinations
+    asked[HOP_LIMIT] = ((Packet.hop_limit, Packet.hop_limit),)
+    asked[TCP_RESET] = ((0, 0),)
+    return opening(tuple(asked))
 
 
 def _name(chain: DecidedChain, part: Region) -> str:

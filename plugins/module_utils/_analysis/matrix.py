@@ -16,7 +16,7 @@ import json
 import typing as t
 
 from .._core.addresses import FAMILIES
-from .crossing import ANYWHERE, Addresses, Crossing, cross
+from .crossing import ANYWHERE, Addresses, Crossing, Half, halve, join
 from .decided import DecidedChain
 from .places import FleetHost, Place
 from .regions import DESTINATION, SOURCE
@@ -24,6 +24,9 @@ from .traffic_kinds import reading_order
 
 #: What the boxes of a chain see of addresses: which of them hold these, or the addresses where one holds a part.
 _View = t.Tuple[t.Any, ...]
+
+#: Past this many views of chains on hosts, every host is asked about by itself.
+_MOST_VIEWS = 100_000
 
 #: What a question depends on.
 _Key = t.Tuple[t.Any, ...]
@@ -41,9 +44,13 @@ class Matrix:
         self.places = places
         self.cells: t.List[t.Dict[str, t.Any]] = []
         self._numbers: t.Dict[str, int] = {}
-        self._views: t.Dict[t.Tuple[int, int, t.Any], _View] = {}
-        self._crossings: t.Dict[_Key, Crossing] = {}
-        self._single: t.Dict[_Key, t.Optional[int]] = {}
+        self._halves: t.List[Half] = []
+        self._half_numbers: t.Dict[_Key, int] = {}
+        self._same_halves: t.Dict[Half, int] = {}
+        self._crossings: t.Dict[t.Tuple[int, int], Crossing] = {}
+        self._single: t.Dict[t.Tuple[int, int], int] = {}
+        self._of_groups: t.Dict[_Key, t.Optional[int]] = {}
+        self._sums: t.Dict[t.Tuple[t.Tuple[int, int], ...], t.Optional[int]] = {}
         #: By host a number that hosts share which nobody can tell apart, themselves included.
         self._kinds = self._tell_apart()
         #: By place the members that may send, by that number.
@@ -87,12 +94,14 @@ class Matrix:
             for chain in (host.ingress, host.egress)
             if chain is not None and chain.restricted
         }
+        if len(chains) * len(self.hosts) > _MOST_VIEWS:
+            return list(range(len(self.hosts)))
         numbers: t.Dict[_Key, int] = {}
         found = []
         for host in self.hosts:
             addresses = host.addresses or ANYWHERE
             views = (
-                self._view(chain, dimension, addresses, tuple(addresses))
+                _view(chain, dimension, addresses, tuple(addresses))
                 for chain in chains.values()
                 for dimension in (SOURCE, DESTINATION)
             )
@@ -100,68 +109,79 @@ class Matrix:
             found.append(numbers.setdefault(key, len(numbers)))
         return found
 
-    def _from_network(self, number: int, host: int) -> t.Optional[int]:
+    def _from_network(self, number: int, host: int) -> int:
         place, target = self.places[number], self.hosts[host]
-        destinations = target.addresses or ANYWHERE
-        key = ("in", number, *self._seen(target.ingress, place.addresses, destinations))
-        if key not in self._single:
-            self._single[key] = self._number(cross(None, target.ingress, place.addresses, destinations).to_plain())
-        return self._single[key]
+        return self._cell(None, target.ingress, place.addresses, target.addresses or ANYWHERE)
 
-    def _to_network(self, number: int, host: int) -> t.Optional[int]:
+    def _to_network(self, number: int, host: int) -> int:
         place, sender = self.places[number], self.hosts[host]
-        sources = sender.addresses or ANYWHERE
-        key = ("out", number, *self._seen(sender.egress, sources, place.addresses))
-        if key not in self._single:
-            self._single[key] = self._number(cross(sender.egress, None, sources, place.addresses).to_plain())
-        return self._single[key]
+        return self._cell(sender.egress, None, sender.addresses or ANYWHERE, place.addresses)
+
+    def _cell(
+        self,
+        egress: t.Optional[DecidedChain],
+        ingress: t.Optional[DecidedChain],
+        sources: Addresses,
+        destinations: Addresses,
+    ) -> int:
+        pair = self._join(egress, ingress, sources, destinations)
+        if pair not in self._single:
+            self._single[pair] = self._number(self._crossings[pair].to_plain())
+        return self._single[pair]
 
     def _from_group(self, number: int, host: int) -> t.Optional[int]:
         """From every other member, by its egress rules and the ingress rules of the host."""
         alone = self._members[number].get(self._kinds[host]) == [host]
-        key = ("group", number, self._kinds[host], alone)
-        if key not in self._single:
-            pairs = dict.fromkeys(
-                self._pair(members[0], host) for members in self._members[number].values() if members != [host]
-            )
+        key = (number, self._kinds[host], alone)
+        if key not in self._of_groups:
+            target = self.hosts[host]
+            destinations = target.addresses or ANYWHERE
+            pairs: t.Dict[t.Tuple[int, int], None] = {}
+            for members in self._members[number].values():
+                if members != [host]:
+                    sender = self.hosts[members[0] if members[0] != host else members[1]]
+                    pairs[self._join(sender.egress, target.ingress, sender.addresses, destinations)] = None
+            self._of_groups[key] = self._together(tuple(pairs))
+        return self._of_groups[key]
+
+    def _together(self, pairs: t.Tuple[t.Tuple[int, int], ...]) -> t.Optional[int]:
+        if pairs not in self._sums:
             whole = Crossing()
             for pair in pairs:
                 whole.add(self._crossings[pair])
-            self._single[key] = self._number(whole.to_plain()) if pairs else None
-        return self._single[key]
+            self._sums[pairs] = self._number(whole.to_plain()) if pairs else None
+        return self._sums[pairs]
 
-    def _pair(self, member: int, host: int) -> _Key:
-        sender, target = self.hosts[member], self.hosts[host]
-        destinations = target.addresses or ANYWHERE
-        key = (
-            *self._seen(sender.egress, sender.addresses, destinations),
-            *self._seen(target.ingress, sender.addresses, destinations),
-        )
-        if key not in self._crossings:
-            self._crossings[key] = cross(sender.egress, target.ingress, sender.addresses, destinations)
-        return key
+    def _join(
+        self,
+        egress: t.Optional[DecidedChain],
+        ingress: t.Optional[DecidedChain],
+        sources: Addresses,
+        destinations: Addresses,
+    ) -> t.Tuple[int, int]:
+        """The numbers of the halves of a crossing, which is there then."""
+        pair = (self._half(egress, sources, destinations), self._half(ingress, sources, destinations))
+        if pair not in self._crossings:
+            self._crossings[pair] = join(self._halves[pair[0]], self._halves[pair[1]])
+        return pair
 
-    def _seen(self, chain: t.Optional[DecidedChain], sources: Addresses, destinations: Addresses) -> _Key:
-        """The chain, and what it can tell of the addresses."""
+    def _half(self, chain: t.Optional[DecidedChain], sources: Addresses, destinations: Addresses) -> int:
+        """The number of what a chain does: the same for addresses that it cannot tell apart, and for equal halves."""
         families = tuple(family for family in FAMILIES if family in sources and family in destinations)
-        if chain is None or not chain.restricted:
-            return (None if chain is None else chain.direction, families)
-        return (
-            id(chain),
-            families,
-            self._view(chain, SOURCE, sources, families),
-            self._view(chain, DESTINATION, destinations, families),
-        )
-
-    def _view(self, chain: DecidedChain, dimension: int, addresses: Addresses, families: t.Tuple[int, ...]) -> _View:
-        key = (id(chain), dimension, tuple(addresses[family] for family in families))
-        found = self._views.get(key)
+        views: t.Dict[int, _View] = {SOURCE: (), DESTINATION: ()}
+        if chain is not None and chain.restricted:
+            views[SOURCE] = _view(chain, SOURCE, sources, families)
+            views[DESTINATION] = _view(chain, DESTINATION, destinations, families)
+            key: _Key = (id(chain), families, views[SOURCE], views[DESTINATION])
+        else:
+            key = (None if chain is None else chain.direction, families)
+        found = self._half_numbers.get(key)
         if found is None:
-            parts: t.List[t.Any] = []
-            for family in families:
-                some, all_of = chain.matches.along(dimension, addresses[family])
-                parts.append(some if some == all_of else addresses[family])
-            found = self._views[key] = tuple(parts)
+            whole = [dimension for dimension, view in views.items() if all(isinstance(one, int) for one in view)]
+            half = halve(chain, sources, destinations).from_anywhere(whole)
+            found = self._half_numbers[key] = self._same_halves.setdefault(half, len(self._halves))
+            if found == len(self._halves):
+                self._halves.append(half)
         return found
 
     def _number(self, cell: t.Dict[str, t.Any]) -> int:
@@ -170,6 +190,15 @@ class Matrix:
             self._numbers[text] = len(self.cells)
             self.cells.append(cell)
         return self._numbers[text]
+
+
+def _view(chain: DecidedChain, dimension: int, addresses: Addresses, families: t.Tuple[int, ...]) -> _View:
+    """By family what the boxes of a chain see of addresses."""
+    parts: t.List[t.Any] = []
+    for family in families:
+        some, all_of = chain.matches.along(dimension, addresses[family])
+        parts.append(some if some == all_of else addresses[family])
+    return tuple(parts)
 
 
 _SAME = ("protocol", "ports", "types", "family", "scope")
