@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import socket
 
+import pytest
+
 from tests.unit.plugins.module_utils.conftest import OFFICE_AND_WEB
 
 from .live_machine import ANY4, ANY6, CALLER, SERVER, TCP, UDP, Machine, accept, by_port
