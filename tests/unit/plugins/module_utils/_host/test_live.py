@@ -240,3 +240,13 @@ def test_the_text_has_all_of_it(machine: Machine) -> None:
     ):
         assert words in text
     assert "open, and nobody listens:\n  tcp  80" in text
+
+
+def test_a_long_ruleset_is_cut_in_the_text_alone(machine: Machine) -> None:
+    rules = [accept(port) for port in range(10000, 10300, 2)]
+    machine.apply({"firewall_policies": {"many": {"rules": [*rules, *rules]}}, "firewall_assigned": ["many"]})
+    text = machine.text()
+    assert len(machine.ask()["rules"]) == 307
+    assert "many[193]" in text
+    assert "many[194]" not in text
+    assert "  and 107 more, in the result of the task\n" in text
