@@ -74,6 +74,15 @@ def test_the_interface_of_a_socket_counts(machine: Machine) -> None:
     assert (public["interface"], public["finding"]) == ("eth0", "blocked")
 
 
+def test_interfaces_that_the_policies_leave_alone_are_noted(machine: Machine) -> None:
+    machine.network.ip("link add docker0 type veth peer name private0")
+    machine.apply({**OFFICE_AND_WEB, "firewall_interfaces": ["eth0"]})
+    (note,) = [one for one in machine.ask()["notes"] if "firewall_interfaces" in one]
+    assert note == "firewall_interfaces leaves out private0: what arrives there reaches every listener"
+    machine.apply()
+    assert machine.ask()["notes"] == []
+
+
 def test_a_destination_that_the_host_does_not_have(machine: Machine) -> None:
     """A socket on all addresses is judged at those that there are."""
     rule = {**accept(8080), "destinations": ["192.0.2.99"]}
