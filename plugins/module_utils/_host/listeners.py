@@ -25,7 +25,7 @@ from .applied import Policies
 from .peers import describe_peers, find_outgoing
 from .processes import Process, find_owners, user_name
 from .published_ports import PublishedPort
-from .sockets import PROC, UDP, UDPLITE, Socket
+from .socket_list import PROC, UDP, UDPLITE, Socket
 
 #: Raw sockets of protocols that the kernel speaks by itself, and of programs that only send.
 _NO_LISTENERS = (1, 58, 255)

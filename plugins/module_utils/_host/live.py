@@ -26,7 +26,7 @@ from .options import Host, Result
 from .persistence import RECORD
 from .published_ports import list_published_ports
 from .report import describe_changes
-from .sockets import find_sockets
+from .socket_list import find_sockets
 
 
 class Asked(t.NamedTuple):
