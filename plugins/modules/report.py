@@ -62,6 +62,7 @@ options:
     description: The time of the report, as it is printed; the time of the controller where it is not said.
     type: str
 seealso:
+  - module: palisade.nftables.ruleset_info
   - module: palisade.nftables.check_policy
   - module: palisade.nftables.explain
 """

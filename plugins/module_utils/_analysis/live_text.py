@@ -13,6 +13,9 @@ import typing as t
 #: Longest text of a rule in the table of rules.
 _LONGEST = 60
 
+#: Rows of one kind that the text has; the data has all of them.
+_LISTED = 200
+
 Rows = t.Sequence[t.Sequence[str]]
 
 
@@ -27,7 +30,9 @@ def render_live(ruleset: t.Mapping[str, t.Any]) -> str:
     ):
         if rows:
             lines.append("%s:" % title)
-            lines.extend(_aligned(rows))
+            lines.extend(_aligned(rows[:_LISTED]))
+        if len(rows) > _LISTED:
+            lines.append("  and %d more, in the result of the task" % (len(rows) - _LISTED))
     lines.extend("note: %s" % note for note in ruleset["notes"])
     return "\n".join(lines)
 

@@ -42,6 +42,13 @@ class Policies:
         self.lowered: LoweredProgram = lower(self.program, counters=self.firewall.counters)
         self.networks: t.Dict[str, AddressSet] = dict(_read_networks(variables, groups or {}))
 
+    @property
+    def counters(self) -> t.AbstractSet[str]:
+        """The names of all counters of the ruleset."""
+        restricted = [chain for chain in self.lowered.chains if chain.restricted]
+        names = {rule.counter for chain in restricted for rule in chain.rules}
+        return (names | {chain.default_counter for chain in restricted}) - {""}
+
     def chain(self, direction: Direction) -> DecidedChain:
         found = next(chain for chain in self.lowered.chains if chain.direction is direction)
         return DecidedChain(self.program, found)

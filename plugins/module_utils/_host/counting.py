@@ -11,7 +11,7 @@ something notes the number of the newest counter and the time. A counter began t
 lower number and the first with none, and is said to do so since the latter. Changes keep counters. A table that is
 made anew has another number, and its counters start at nothing; so do those of a boot.
 
-The notes lie in /run/palisade, and say which boot and which network they are about.
+The notes end with the boot, and say which network they are about.
 """
 
 from __future__ import annotations
@@ -22,13 +22,13 @@ import time
 import typing as t
 
 from ._discovery.tree import Tree
-from .boot import RULESET, RUN_FOLDER
+from .boot import RULESET
 from .counters import Counters, read_counters
 from .files import Files
 
-COUNTING = RUN_FOLDER + "/counting.json"
+COUNTING = "/run/palisade-counting.json"
 
-_FOLDER_MODE, _FILE_MODE = 0o700, 0o600
+_FILE_MODE = 0o600
 _BOOT = "/proc/sys/kernel/random/boot_id"
 _NETWORK = "/proc/thread-self/ns/net"
 #: Notes kept; past them, the oldest but the first are dropped, and counters of their time count as newer ones.
@@ -68,7 +68,6 @@ def note_load(files: Files, before: Counters) -> None:
         notes.append((time.time(), after.newest))
     if len(notes) > _MOST_NOTES:
         del notes[1 : len(notes) - _MOST_NOTES + 1]
-    files.make_folder(RUN_FOLDER, _FOLDER_MODE)
     files.write(COUNTING, json.dumps({**_identity(after), "notes": notes}), _FILE_MODE)
 
 

@@ -19,7 +19,7 @@ from .applied import find_applied
 from .files import Files
 from .peers import decide, find_outgoing, find_peers
 from .processes import find_owners
-from .sockets import find_sockets
+from .socket_list import find_sockets
 
 #: The code of lint that says the same without looking at the host.
 _CODE = "egress-cut"

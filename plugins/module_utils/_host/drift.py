@@ -27,7 +27,6 @@ if t.TYPE_CHECKING:
     from .._nft.held import HeldTable
 
 _COMMENT = re.compile(r' comment "([^"]*)"$')
-_COUNTER = re.compile(r"^\tcounter (\S+) \{", re.MULTILINE)
 _HOOK = "type "
 
 
@@ -48,19 +47,22 @@ class Drift(t.NamedTuple):
         }
 
 
-def find_drift(nft: Nft, held: HeldTable, record: t.Optional[str], applied: str) -> t.Tuple[Drift, str]:
-    """What differs, and a sentence where that could not be shown.
+def is_as_applied(held: HeldTable, record: t.Optional[str], counters: t.AbstractSet[str]) -> bool:
+    """Whether the kernel surely holds what was applied; if not, it still may, and :func:`find_drift` tells.
 
     Args:
         record: What the last run kept, see :mod:`.kernel`.
-        applied: The text that it applied.
+        counters: Names of the counters that the policies have.
+    """
+    return is_as_recorded(held, record) and {name for kind, name in held.blocks if kind == "counter"} == counters
+
+
+def find_drift(nft: Nft, applied: str) -> t.Tuple[Drift, str]:
+    """What differs from the text that was applied, and a sentence where that could not be shown.
 
     Raises:
         HostError: nft does not list a table.
     """
-    counters = {name for kind, name in held.blocks if kind == "counter"}
-    if is_as_recorded(held, record) and counters == set(_COUNTER.findall(applied)):
-        return Drift("none"), ""
     try:
         wanted = _parse(try_out(nft, applied, nft.list_table))
     except NoNamespaceError as exc:

@@ -16,7 +16,7 @@ from .._analysis.unused_ports import find_unused_ports
 from .._core.addresses import FAMILIES, parse_address
 from .._core.intervals import IntervalSet
 from .._policy.model import Action, Direction, Published
-from .._policy.program import LOOPBACK
+from .._policy.program import LOOPBACK, Program, interface_matches
 from .._policy.protocols import PROTOCOL_NAMES
 from ._discovery.routes import local_addresses
 from ._discovery.server_text import is_local
@@ -25,7 +25,7 @@ from .applied import Policies
 from .peers import describe_peers, find_outgoing
 from .processes import Process, find_owners, user_name
 from .published_ports import PublishedPort
-from .sockets import PROC, UDP, UDPLITE, Socket
+from .socket_list import PROC, UDP, UDPLITE, Socket
 
 #: Raw sockets of protocols that the kernel speaks by itself, and of programs that only send.
 _NO_LISTENERS = (1, 58, 255)
@@ -179,6 +179,19 @@ class Listeners:
         return None if asks else "blocked"
 
 
+def _unfiltered_interfaces(program: Program) -> t.List[str]:
+    """Interfaces that the policies leave alone because they name others; none that they ignore by default."""
+    if not program.interfaces:
+        return []
+    return sorted(
+        name
+        for _index, name in socket.if_nameindex()
+        if name != LOOPBACK
+        and not program.filters(name)
+        and not any(interface_matches(pattern, name) for pattern in program.interfaces_ignored)
+    )
+
+
 def _is_loopback(address: str) -> bool:
     return address not in _WILDCARDS and is_local(address)
 
@@ -199,6 +212,11 @@ def _interface_name(index: int) -> t.Optional[str]:
 def describe_traffic(scene: Scene, policies: t.Optional[Policies], notes: t.List[str]) -> t.Dict[str, t.Any]:
     """``listeners``, ``open_without_listener`` and ``talks_to`` of the RETURN of ``palisade.nftables.ruleset_info``."""
     listeners = Listeners(scene, policies)
+    left_alone = [] if policies is None else _unfiltered_interfaces(policies.program)
+    if left_alone:
+        notes.append(
+            "firewall_interfaces leaves out %s: what arrives there reaches every listener" % ", ".join(left_alone)
+        )
     return {
         "listeners": listeners.describe(),
         "open_without_listener": listeners.unused_ports(),

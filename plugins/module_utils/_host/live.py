@@ -17,7 +17,7 @@ from ._discovery.discover import discover
 from .applied import Applied, Policies, find_applied
 from .counters import Counters, read_counters
 from .counting import Since, counting_since
-from .drift import Drift, find_drift
+from .drift import Drift, find_drift, is_as_applied
 from .holding import Holding, NotOursError
 from .kernel import compare, read_live
 from .listeners import describe_traffic, look_around
@@ -26,7 +26,7 @@ from .options import Host, Result
 from .persistence import RECORD
 from .published_ports import list_published_ports
 from .report import describe_changes
-from .sockets import find_sockets
+from .socket_list import find_sockets
 
 
 class Asked(t.NamedTuple):
@@ -96,6 +96,9 @@ def _find_drift(
         return Drift("foreign")
     if holding.table is None:
         return Drift("none" if applied is None else "absent")
+    policies = None if applied is None else applied.policies
+    if policies is not None and is_as_applied(holding.table, host.files.read(RECORD), policies.counters):
+        return Drift("none")
     text = None if applied is None else applied.text(host.files)
     if text is None:
         notes.append(
@@ -104,7 +107,7 @@ def _find_drift(
             else "this host has no record of what was applied, so drift cannot be found"
         )
         return Drift("unknown")
-    drift, note = find_drift(nft, holding.table, host.files.read(RECORD), text)
+    drift, note = find_drift(nft, text)
     notes.extend([note] if note else [])
     return drift
 

@@ -19,7 +19,7 @@ from .._policy.protocols import PROTOCOL_NAMES
 from ._discovery.routes import interface_of
 from ._discovery.tree import Tree
 from .processes import Process
-from .sockets import PROC, Socket
+from .socket_list import PROC, Socket
 
 #: Peers that are looked at; a proxy may have thousands.
 _MOST_PEERS = 500

@@ -24,7 +24,6 @@ from ._discovery.neighbours import find_neighbours
 from ._discovery.session import find_ssh_connection
 from .boot import boot_notice
 from .conflicts import describe_coexistence, describe_refusal, find_managers
-from .cuts import describe_cuts, find_cuts
 from .errors import HostError
 from .files import Files
 from .history import HISTORY
@@ -123,13 +122,13 @@ def make_plan(options: Options, host: Host, nft: Nft, wanted: Wanted) -> Plan:
         *persistence.changes,
         *others.changes,
     ]
-    cuts = [] if change.is_tidying else find_cuts(wanted.program, host.files, wanted.facts)
+    cuts, warnings_of_cuts = ([], []) if change.is_tidying else _find_cuts(wanted, host.files)
     counts = count_table(wanted.compiled.table)
     firewall = wanted.firewall
     warnings = [str(problem) for problem in firewall.warnings]
     warnings.extend(finding.message for finding in findings)
     warnings.extend(describe_coexistence(conflicts) if options.on_conflict == "ignore" else others.remains)
-    warnings.extend(describe_cuts(cuts))
+    warnings.extend(warnings_of_cuts)
     warnings.extend(text for text in (wanted.guard.warning, boot_notice(host.files)) if text)
     result: Result = {
         "changed": bool(changes),
@@ -146,6 +145,14 @@ def make_plan(options: Options, host: Host, nft: Nft, wanted: Wanted) -> Plan:
         "diff": describe_diff(comparison, listings, counts, firewall.effective_rules, wanted.safeguards),
     }
     return Plan(table, comparison, change, persistence, record, others, result)
+
+
+def _find_cuts(wanted: Wanted, files: Files) -> t.Tuple[t.List[t.Dict[str, t.Any]], t.List[str]]:
+    """As :func:`.cuts.find_cuts`, and the warnings of them."""
+    from .cuts import describe_cuts, find_cuts  # noqa: PLC0415 - a run that changes nothing need not load it
+
+    cuts = find_cuts(wanted.program, files, wanted.facts)
+    return cuts, describe_cuts(cuts)
 
 
 def list_others(nft: Nft, holding: Holding) -> t.List[object]:

@@ -72,6 +72,7 @@ def _sockets_of(proc: str, pid: int) -> t.Set[int]:
 def _name_of(proc: str, pid: int) -> str:
     try:
         with open("%s/%d/comm" % (proc, pid), encoding="utf-8", errors="replace") as stream:
-            return stream.read().strip()
+            # A process chooses its own name, and a terminal may show it.
+            return "".join(one if one.isprintable() else "?" for one in stream.read().strip())
     except OSError:
         return ""

@@ -483,7 +483,7 @@ function rulesOf(host) {
     }
     return line;
   });
-  const since = host.live.counting_since ? " since " + host.live.counting_since : "";
+  const since = host.live.counting_since ? ", counting since " + host.live.counting_since : "";
   const hint = counted ? plural(never.size, "rule was", "rules were") + " never hit" + since + "." :
     "As the policies want them; the host's kernel was not read, so nothing is counted.";
   const title = "Rules" + (shown.length < numbers.length ? ", " + count(shown.length) + " of " + count(numbers.length) : "");

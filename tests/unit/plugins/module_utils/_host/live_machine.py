@@ -82,9 +82,11 @@ class Machine:
             made.listen()
         return made
 
-    def call(self, port: int, *, far: t.Optional[Host] = None, address: str = SERVER) -> socket.socket:
+    def call(
+        self, port: int, *, far: t.Optional[Host] = None, address: str = SERVER, seconds: float = 10
+    ) -> socket.socket:
         made = self._sockets.enter_context((far or self.caller).socket(socket.AF_INET, TCP))
-        made.settimeout(10)
+        made.settimeout(seconds)
         made.connect((address, port))
         return made
 

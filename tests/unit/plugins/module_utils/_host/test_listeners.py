@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import socket
 
+import pytest
+
 from tests.unit.plugins.module_utils.conftest import OFFICE_AND_WEB
 
 from .live_machine import ANY4, ANY6, CALLER, SERVER, TCP, UDP, Machine, accept, by_port
@@ -70,6 +72,15 @@ def test_the_interface_of_a_socket_counts(machine: Machine) -> None:
     assert bridge["finding"] is None
     assert (loopback["interface"], loopback["finding"]) == ("lo", "local")
     assert (public["interface"], public["finding"]) == ("eth0", "blocked")
+
+
+def test_interfaces_that_the_policies_leave_alone_are_noted(machine: Machine) -> None:
+    machine.network.ip("link add docker0 type veth peer name private0")
+    machine.apply({**OFFICE_AND_WEB, "firewall_interfaces": ["eth0"]})
+    (note,) = [one for one in machine.ask()["notes"] if "firewall_interfaces" in one]
+    assert note == "firewall_interfaces leaves out private0: what arrives there reaches every listener"
+    machine.apply()
+    assert machine.ask()["notes"] == []
 
 
 def test_a_destination_that_the_host_does_not_have(machine: Machine) -> None:
@@ -148,3 +159,35 @@ def test_whom_the_host_talks_to(machine: Machine) -> None:
     ]
     assert (peers[0]["verdict"], peers[0]["rule"]) == ("drop", "default-egress")
     assert peers[0]["process"] is not None
+
+
+# What the providers tell people to look at
+
+
+def test_r46_a_service_on_another_port_is_seen_to_be_blocked(machine: Machine) -> None:
+    machine.apply()
+    machine.serve(ANY4, 2222)
+    ssh = by_port(machine.ask())["tcp", ANY4, 2222]
+    assert (ssh["finding"], ssh["rule"]) == ("blocked", "default-ingress")
+    with pytest.raises(OSError, match="timed out"):
+        machine.call(2222, seconds=1)
+
+
+def test_r76_an_unwanted_service_is_refused_and_listed(machine: Machine) -> None:
+    """It would be open without the policy."""
+    machine.serve(ANY4, 6379)
+    assert by_port(machine.ask())["tcp", ANY4, 6379]["finding"] == "exposed"
+    machine.call(6379).close()
+    machine.apply()
+    assert by_port(machine.ask())["tcp", ANY4, 6379]["finding"] == "blocked"
+    with pytest.raises(OSError, match="timed out"):
+        machine.call(6379, seconds=1)
+
+
+def test_r101_services_that_listen_and_one_that_stopped(machine: Machine) -> None:
+    machine.apply()
+    service = machine.serve(ANY6, 80)
+    machine.serve(ANY4, 22)
+    assert {("tcp", ANY6, 80), ("tcp", ANY4, 22)} == set(by_port(machine.ask()))
+    service.close()
+    assert {("tcp", ANY4, 22)} == set(by_port(machine.ask()))

@@ -20,7 +20,7 @@ from .live_machine import ANY4, Machine, accept, by_name, by_port
 # Rules and counters
 
 
-def test_the_rules_in_order_with_what_they_counted(machine: Machine) -> None:
+def test_r102_rules_are_reviewed_with_what_they_counted(machine: Machine) -> None:
     machine.apply()
     machine.serve(ANY4, 80)
     machine.call(80).close()
@@ -91,7 +91,7 @@ def test_after_a_boot_the_saved_ruleset_counts_since_the_boot(machine: Machine) 
     (machine.root / "etc/palisade").mkdir(exist_ok=True)
     saved = machine.network.run(["nft", "-s", "list", "table", "inet", "palisade"]).stdout
     (machine.root / "etc/palisade/ruleset.nft").write_text(saved, encoding="utf-8")
-    (machine.root / "run/palisade/counting.json").unlink()
+    (machine.root / "run/palisade-counting.json").unlink()
     since = machine.ask()["counting_since"]
     with open("/proc/stat", encoding="ascii") as stream:
         boot = next(int(line.split()[1]) for line in stream if line.startswith("btime "))
@@ -105,7 +105,7 @@ def _seconds(text: str) -> float:
 
 def _shift_notes(root: pathlib.Path, seconds: float) -> None:
     """As if what was noted had been noted at another time."""
-    path = root / "run/palisade/counting.json"
+    path = root / "run/palisade-counting.json"
     data = json.loads(path.read_text(encoding="utf-8"))
     data["notes"] = [(at + seconds, newest) for at, newest in data["notes"]]
     path.write_text(json.dumps(data), encoding="utf-8")
@@ -224,7 +224,7 @@ def test_what_was_removed_left_nothing(machine: Machine) -> None:
     machine.apply()
     machine.remove()
     assert machine.ask()["drift"]["state"] == "none"
-    assert not (machine.root / "run/palisade").exists()
+    assert [path.name for path in (machine.root / "run").iterdir()] == ["palisade.lock"]
 
 
 def test_the_text_has_all_of_it(machine: Machine) -> None:
@@ -240,3 +240,13 @@ def test_the_text_has_all_of_it(machine: Machine) -> None:
     ):
         assert words in text
     assert "open, and nobody listens:\n  tcp  80" in text
+
+
+def test_a_long_ruleset_is_cut_in_the_text_alone(machine: Machine) -> None:
+    rules = [accept(port) for port in range(10000, 10300, 2)]
+    machine.apply({"firewall_policies": {"many": {"rules": [*rules, *rules]}}, "firewall_assigned": ["many"]})
+    text = machine.text()
+    assert len(machine.ask()["rules"]) == 307
+    assert "many[193]" in text
+    assert "many[194]" not in text
+    assert "  and 107 more, in the result of the task\n" in text

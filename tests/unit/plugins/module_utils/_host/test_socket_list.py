@@ -14,9 +14,9 @@ import typing as t
 
 import pytest
 
-from ansible_collections.palisade.nftables.plugins.module_utils._host import sockets
+from ansible_collections.palisade.nftables.plugins.module_utils._host import socket_list
 from ansible_collections.palisade.nftables.plugins.module_utils._host.processes import find_owners, user_name
-from ansible_collections.palisade.nftables.plugins.module_utils._host.sockets import (
+from ansible_collections.palisade.nftables.plugins.module_utils._host.socket_list import (
     SCTP,
     TCP,
     Socket,
@@ -92,7 +92,7 @@ def test_the_tables_say_what_the_kernel_tells_over_netlink(network: Host, monkey
         def refuse(_protocol: int) -> t.Iterator[Socket]:
             raise FileNotFoundError(2, "No such file or directory")
 
-        monkeypatch.setattr(sockets, "_ask", refuse)
+        monkeypatch.setattr(socket_list, "_ask", refuse)
         read, notes = network.call(find_sockets)
         assert _listening(read) == _listening(told)
         assert {one.inode for one in read if one.listens} == {one.inode for one in told if one.listens}
@@ -113,7 +113,7 @@ def test_what_only_netlink_tells(network: Host) -> None:
 
 
 def test_the_first_process_that_is_not_the_service_manager(tmp_path: pathlib.Path) -> None:
-    for pid, name, inode in ((1, "systemd", 10), (40, "sshd", 10), (7, "cron", 99), (3, "systemd-udevd", 11)):
+    for pid, name, inode in ((1, "systemd", 10), (40, "sshd", 10), (7, "cron", 14), (3, "systemd-udevd", 11)):
         (tmp_path / str(pid) / "fd").mkdir(parents=True)
         (tmp_path / str(pid) / "comm").write_text(name + "\n", encoding="utf-8")
         (tmp_path / str(pid) / "fd" / "0").symlink_to("/dev/null")
@@ -121,11 +121,13 @@ def test_the_first_process_that_is_not_the_service_manager(tmp_path: pathlib.Pat
     (tmp_path / "1" / "fd" / "4").symlink_to("socket:[12]")
     (tmp_path / "2").mkdir()
     (tmp_path / "self").mkdir()
-    found = find_owners({10, 11, 12, 13}, str(tmp_path))
+    (tmp_path / "7" / "comm").write_text("\x1b[31mcron\n", encoding="utf-8")
+    found = find_owners({10, 11, 12, 13, 14}, str(tmp_path))
     assert {inode: (one.pid, one.name) for inode, one in found.items()} == {
         10: (40, "sshd"),
         11: (3, "systemd-udevd"),
         12: (1, "systemd"),
+        14: (7, "?[31mcron"),
     }
 
 
