@@ -17,6 +17,7 @@ from ..module_utils._core.errors import PolicyError
 from ..module_utils._policy.parse import parse_firewall
 from ..module_utils._policy.program import Program, build_program
 from ..plugin_utils._collect import Collected, collect
+from ..plugin_utils._definers import find_definers
 from ..plugin_utils._errors import action_failure, problems_to_plain
 from ..plugin_utils._explaining import plain_packet
 from ..plugin_utils._groups import Groups
@@ -41,18 +42,19 @@ class ActionModule(ActionBase):
             except PolicyError as exc:
                 raise action_failure(host, exc.problems) from exc
             # A packet that is none is refused before a host is asked.
-            found = answer(plain, program, collected.variables, groups.own_addresses(host))
+            own, definers = groups.own_addresses(host), find_definers(task_vars, self._loader)
+            found = answer(plain, program, collected.variables, own, definers)
         except PolicyError as exc:
             raise AnsibleActionFail(str(exc), result={"problems": problems_to_plain(exc.problems)}) from exc
         if not arguments["live"]:
             return {"changed": False, **found}
-        own = groups.own_addresses(host)
         asked = {
             "packet": plain,
             "live": True,
             "variables": collected.variables,
             "groups": collected.groups,
             "addresses": [format_address(*one) for one in own.items()],
+            "definers": definers,
         }
         return t.cast(
             "t.Dict[str, t.Any]",

@@ -88,8 +88,14 @@ _value:
     variable:
       description: The role variable that defines the policy; empty for built-in ones.
       type: str
+    defined_by:
+      description: Who defines that variable. Always empty, because a filter does not know; the module does.
+      type: str
     assigned_at:
       description: Where the policy is assigned, such as C(firewall_assigned_web[0]).
+      type: str
+    assigned_by:
+      description: Who defines that variable, likewise.
       type: str
     rule:
       description: The deciding rule in words; empty where none did.
@@ -129,6 +135,9 @@ _value:
           description: As of the deciding rule.
           type: int
         variable:
+          description: As of the deciding rule.
+          type: str
+        defined_by:
           description: As of the deciding rule.
           type: str
         rule:

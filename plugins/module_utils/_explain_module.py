@@ -33,7 +33,9 @@ def run_explain(module: AnsibleModule) -> None:
     try:
         own = dict(parse_address(text) for text in parameters["addresses"])
         check_privileges()
-        _exit(module, explain_live(Question(parameters["packet"], parameters["variables"], parameters["groups"], own)))
+        definers = {name: str(definer) for name, definer in (parameters["definers"] or {}).items()}
+        question = Question(parameters["packet"], parameters["variables"], parameters["groups"], own, definers)
+        _exit(module, explain_live(question))
     except (PolicyError, HostError, ValueError) as exc:
         module.fail_json(msg=str(exc))
 

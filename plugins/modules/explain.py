@@ -69,6 +69,9 @@ options:
     type: list
     elements: str
     default: []
+  definers:
+    description: Set by the action plugin. Who defines the variables of the role, by their names.
+    type: dict
 notes:
   - Only the table C(inet palisade) is asked. Another table, another firewall or a provider's may refuse a packet that
     it accepts.
@@ -129,8 +132,17 @@ variable:
   description: The role variable that defines the policy; empty for built-in ones.
   type: str
   returned: success
+defined_by:
+  description: Who defines that variable, C(group webservers) or C(host web1) of the inventory; empty where it comes
+    from elsewhere, as from a play or the command line.
+  type: str
+  returned: success
 assigned_at:
   description: Where the policy is assigned, such as C(firewall_assigned_web[0]).
+  type: str
+  returned: success
+assigned_by:
+  description: Who defines that variable, likewise.
   type: str
   returned: success
 rule:
@@ -182,6 +194,10 @@ near_misses:
       type: int
       returned: success
     variable:
+      description: As of the deciding rule.
+      type: str
+      returned: success
+    defined_by:
       description: As of the deciding rule.
       type: str
       returned: success
@@ -253,6 +269,7 @@ ARGUMENT_SPEC = {
     "variables": {"type": "dict"},
     "groups": {"type": "dict"},
     "addresses": {"type": "list", "elements": "str", "default": []},
+    "definers": {"type": "dict"},
 }
 
 

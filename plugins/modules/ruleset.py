@@ -288,6 +288,39 @@ confirmation:
       type: float
       returned: when the change was confirmed
       sample: 1.4
+cuts:
+  description:
+    - Whom this host has connections to that it opened itself, and that the new ruleset would not let it open again
+      although the one before did. Open connections are not closed. A warning says the same.
+    - Only looked at where the ruleset in the kernel changes.
+  returned: success
+  type: list
+  elements: dict
+  contains:
+    protocol:
+      description: V(tcp) or V(udp).
+      type: str
+      returned: success
+    address:
+      description: The other side.
+      type: str
+      returned: success
+    port:
+      description: Its port.
+      type: int
+      returned: success
+    process:
+      description: The process that has the connection; null where it cannot be seen.
+      type: str
+      returned: success
+    verdict:
+      description: V(drop) or V(reject).
+      type: str
+      returned: success
+    rule:
+      description: The rule that refuses.
+      type: str
+      returned: success
 findings:
   description:
     - What lint finds on the controller, where the variables come from the inventory and something was found. Those that

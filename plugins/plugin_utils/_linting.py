@@ -25,7 +25,8 @@ _MOST_PRINTED = 10
 _WARNINGS = tuple(code for code in CODES if CODES[code].severity is Severity.WARNING)
 #: A deploy of longer policies does not wait for findings that nobody asked to fail it.
 _MOST_RULES_OF_A_DEPLOY = 2000
-_OVER_SSH = ("ssh", "paramiko", "paramiko_ssh", "libssh")
+#: Connections over SSH, by the names that Ansible has for them.
+OVER_SSH = ("ssh", "paramiko", "paramiko_ssh", "libssh")
 
 
 class Lint(t.NamedTuple):
@@ -43,7 +44,7 @@ class Lint(t.NamedTuple):
 
 def ssh_port(connection: t.Any, play_context: t.Any) -> t.Optional[int]:
     """Where this run reaches the host; None where it does not come over SSH."""
-    if connection is None or connection.transport not in _OVER_SSH:
+    if connection is None or connection.transport not in OVER_SSH:
         return None
     port = getattr(play_context, "port", None)
     return port if isinstance(port, int) else SSH_PORT

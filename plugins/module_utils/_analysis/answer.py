@@ -46,6 +46,7 @@ def answer(
     program: Program,
     variables: t.Mapping[str, object],
     own_addresses: t.Optional[t.Mapping[int, int]] = None,
+    definers: t.Optional[t.Mapping[str, str]] = None,
 ) -> t.Dict[str, t.Any]:
     """What the program does with the packet, in plain data with a text.
 
@@ -53,6 +54,7 @@ def answer(
         packet: Words or fields.
         variables: Role variables in plain types; they tell where a policy is assigned.
         own_addresses: As of :func:`.packet_fields.read_packet`.
+        definers: Who defines each role variable, as far as that is known.
 
     Raises:
         PolicyError: The packet is none, with everything that is wrong with it.
@@ -60,5 +62,5 @@ def answer(
     given = read_question(packet, program, own_addresses)
     # What is wrong with assignments was refused before there was a program.
     assignments = {one.policy: str(one.place) for one in read_assignments(variables, Problems())}
-    explanation = explain(program, given, assignments)
+    explanation = explain(program, given, assignments, definers)
     return {**explanation_to_plain(explanation), "text": render_explanation(explanation)}

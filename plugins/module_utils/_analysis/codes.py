@@ -152,7 +152,9 @@ CODES: t.Mapping[str, Code] = {
         "The first egress rule cuts off what the host needs",
         "With firewall_default_egress on auto, the first egress rule of an assigned policy makes everything else "
         "refused. What a server usually needs and loses is listed: name servers, time servers, DHCP, package mirrors. "
-        "A safeguard that looks for them on the host (auto) counts as enough where nothing is known about the host.",
+        "A safeguard that looks for them on the host (auto) counts as enough where nothing is known about the host. "
+        "Whom the host talks to is seen on the host alone: a run, and plan, warn of open connections that it may not "
+        "open again.",
         _policy(_SSH, _out(service="postgresql", destinations=["192.0.2.21"])),
     ),
     "egress-answers-only": Code(

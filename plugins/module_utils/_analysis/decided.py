@@ -135,6 +135,11 @@ class DecidedChain:
             bits &= ~rule.bits
         return found
 
+    def decider(self, part: Region) -> t.Optional[DecidedRule]:
+        """The rule that decides a region of :meth:`each`, all of it; None: the default action."""
+        first = self.matches.overlapping(part)
+        return next(iter(self.owners(first & -first, 1)), None)
+
     def deciding(self, region: Region, active: Bits, most: int) -> t.List[DecidedRule]:
         """The rules that decide some packet of the region with ``active`` alone, in order, ``most`` at most.
 

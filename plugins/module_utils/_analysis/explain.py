@@ -12,7 +12,7 @@ The verdict is the reference evaluator's; what stands beside it explains it and 
 from __future__ import annotations
 
 import typing as t
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from .._core.addresses import format_address
 from .._policy.evaluate import Decision, evaluate
@@ -37,6 +37,7 @@ class Explanation:
         depends_on: Fields that were assumed and might have made another rule decide.
         assigned_at: Where the deciding rule's policy was assigned; empty for policies that were not, and where it
             is not known.
+        definers: Who defines each role variable, ``group web``, as far as that is known.
     """
 
     given: GivenPacket
@@ -44,13 +45,24 @@ class Explanation:
     near_misses: t.Tuple[NearMiss, ...] = ()
     depends_on: t.Tuple[str, ...] = ()
     assigned_at: str = ""
+    definers: t.Mapping[str, str] = field(default_factory=dict)
+
+    def definer_of(self, place: str) -> str:
+        """Who defines the variable of a place such as ``firewall_assigned_web[0]``; empty where that is not known."""
+        return self.definers.get(place.partition("[")[0], "")
 
 
-def explain(program: Program, given: GivenPacket, assignments: t.Optional[t.Mapping[str, str]] = None) -> Explanation:
+def explain(
+    program: Program,
+    given: GivenPacket,
+    assignments: t.Optional[t.Mapping[str, str]] = None,
+    definers: t.Optional[t.Mapping[str, str]] = None,
+) -> Explanation:
     """Explains the packet.
 
     Args:
         assignments: Where each policy is assigned, by name.
+        definers: Who defines each role variable.
     """
     packet = given.packet
     decision = evaluate(program, packet)
@@ -67,6 +79,7 @@ def explain(program: Program, given: GivenPacket, assignments: t.Optional[t.Mapp
         near_misses=tuple(near_misses(before, packet)),
         depends_on=_depends_on(before, decision, given),
         assigned_at=assigned_at,
+        definers=definers or {},
     )
 
 
@@ -106,17 +119,19 @@ def explanation_to_plain(explanation: Explanation) -> t.Dict[str, t.Any]:
         "policy": decision.origin.name if decision.origin.index is not None else "",
         "index": decision.origin.index,
         "variable": decision.origin.variable,
+        "defined_by": explanation.definer_of(decision.origin.variable),
         "assigned_at": explanation.assigned_at,
+        "assigned_by": explanation.definer_of(explanation.assigned_at),
         "rule": "" if rule is None else describe_rule(rule),
         "description": "" if rule is None else rule.description,
-        "near_misses": [_near_miss_to_plain(one) for one in explanation.near_misses],
+        "near_misses": [_near_miss_to_plain(one, explanation) for one in explanation.near_misses],
         "packet": packet_to_plain(explanation.given.packet),
         "assumed": sorted(explanation.given.assumed),
         "depends_on": list(explanation.depends_on),
     }
 
 
-def _near_miss_to_plain(miss: NearMiss) -> t.Dict[str, t.Any]:
+def _near_miss_to_plain(miss: NearMiss, explanation: Explanation) -> t.Dict[str, t.Any]:
     origin = miss.rule.origin
     return {
         "stage": miss.stage.value,
@@ -124,6 +139,7 @@ def _near_miss_to_plain(miss: NearMiss) -> t.Dict[str, t.Any]:
         "policy": origin.name if origin.index is not None else "",
         "index": origin.index,
         "variable": origin.variable,
+        "defined_by": explanation.definer_of(origin.variable),
         "rule": describe_rule(miss.rule),
         "action": miss.rule.action.value,
         "condition": miss.condition.value,

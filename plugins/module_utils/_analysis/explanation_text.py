@@ -52,7 +52,7 @@ def _lines(explanation: Explanation) -> t.Iterator[str]:
     if misses:
         yield "  earlier rules that it failed in one condition only:"
     for miss in misses[:_LISTED]:
-        yield "    %s: %s" % (_place(miss.rule.origin, STAGE_WORDS[miss.stage]), describe_rule(miss.rule))
+        yield "    %s: %s" % (_place(explanation, miss.rule.origin, miss.stage), describe_rule(miss.rule))
         yield "      %s: it has %s, the rule wants %s" % (miss.condition.value, miss.has, miss.wants)
     if len(misses) > _LISTED:
         yield "    and %d more" % (len(misses) - _LISTED)
@@ -69,13 +69,22 @@ def _reason(explanation: Explanation) -> str:
         return "nothing restricts the direction %s" % direction
     if decision.stage is Stage.DEFAULT_ACTION:
         return "no rule matches, and the default action of %s is %s" % (direction, decision.action.value)
-    reason = _place(decision.origin, STAGE_WORDS[decision.stage])
-    return "%s, assigned at %s" % (reason, explanation.assigned_at) if explanation.assigned_at else reason
+    reason = _place(explanation, decision.origin, decision.stage)
+    if not explanation.assigned_at:
+        return reason
+    return "%s, assigned at %s" % (reason, _with_definer(explanation, explanation.assigned_at))
 
 
-def _place(origin: Origin, stage: str) -> str:
-    """``ssh[0] of firewall_policies``, or what a rule of our own is."""
-    return "%s of %s" % (origin, origin.variable) if origin.variable else "%s (%s)" % (origin, stage)
+def _place(explanation: Explanation, origin: Origin, stage: Stage) -> str:
+    """``ssh[0] of firewall_policies (group all)``, or what a rule of our own is."""
+    if not origin.variable:
+        return "%s (%s)" % (origin, STAGE_WORDS[stage])
+    return "%s of %s" % (origin, _with_definer(explanation, origin.variable))
+
+
+def _with_definer(explanation: Explanation, place: str) -> str:
+    definer = explanation.definer_of(place)
+    return "%s (%s)" % (place, definer) if definer else place
 
 
 def _by_interest(explanation: Explanation) -> t.List[NearMiss]:

@@ -70,6 +70,14 @@ class FirstMatches:
             found &= dimension.holding(intervals)
         return found
 
+    def along(self, dimension: int, intervals: Intervals) -> t.Tuple[Bits, Bits]:
+        """By one dimension alone: the positions that hold some of its values, and those that hold all of them."""
+        pieces = self._dimensions[dimension]
+        if len(intervals) == 1 and intervals[0][0] == intervals[0][1]:
+            bits = pieces.at(intervals[0][0])
+            return bits, bits
+        return pieces.overlapping(intervals), pieces.holding(intervals)
+
     def find(self, region: Region, active: Bits, wanted: Bits, budget: int = DEFAULT_BUDGET) -> t.Optional[Region]:
         """Packets of ``region`` whose first match among ``active`` is one of ``wanted``; None: there are none.
 

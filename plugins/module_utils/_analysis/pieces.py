@@ -80,6 +80,10 @@ class Pieces:
                 found.append(range(first, after))
         return found
 
+    def at(self, value: int) -> Bits:
+        """The positions that hold a value."""
+        return self.holders[bisect.bisect_right(self._starts, value) - 1]
+
     def overlapping(self, intervals: Intervals) -> Bits:
         """The positions that hold something of the intervals."""
         found = self._overlapping.get(intervals)

@@ -8,6 +8,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import typing as t
 
@@ -15,6 +16,8 @@ from .._compile.table import TABLE_NAME
 from . import unconfirmed
 from .boot import RULESET
 from .confirm import Confirm, Phase, check_answers, check_connection_is_new, client_of, expect_pending
+from .counters import read_counters
+from .counting import forget_counting, note_load
 from .errors import HostError
 from .files import Files
 from .history import recall, remember, remove_history
@@ -71,14 +74,30 @@ def _change(options: Options, host: Host, nft: Nft, wanted: Wanted) -> Result:
         _count, problem = learn(host.root)
         plan.result["notes"].extend([problem] if problem else [])
     check_writable(files, plan.persistence)
-    if options.confirm.phase is Phase.BEGIN and not plan.change.is_tidying:
-        _begin(plan, options, host, nft, wanted)
-    else:
-        apply_plan(plan, files, nft)
+    with _counting(plan, files):
+        if options.confirm.phase is Phase.BEGIN and not plan.change.is_tidying:
+            _begin(plan, options, host, nft, wanted)
+        else:
+            apply_plan(plan, files, nft)
+    if "confirmation" not in plan.result:
         _finish(options, plan, host, nft)
     if told:
         unconfirmed.forget_taken_back(files)
     return plan.result
+
+
+@contextlib.contextmanager
+def _counting(plan: Plan, files: Files) -> t.Iterator[None]:
+    """Notes since when the counters count that are made inside."""
+    if plan.change.is_tidying:
+        yield
+        return
+    before = read_counters()
+    yield
+    try:
+        note_load(files, before)
+    except HostError as exc:
+        plan.result["notes"].append("since when the counters count could not be noted: %s" % exc)
 
 
 def _finish(options: Options, plan: Plan, host: Host, nft: Nft) -> None:
@@ -189,6 +208,7 @@ def _run_absent(options: Options, host: Host) -> Result:
             load(nft, transactions)
         if result["changed"]:
             remove_history(files)
+            forget_counting(files)
             remove_everything(files)
         result["warnings"].extend(told)
         if told:

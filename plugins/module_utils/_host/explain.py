@@ -31,12 +31,14 @@ class Question(t.NamedTuple):
         packet: Words or fields.
         variables, groups: As of :class:`.options.Options`.
         own_addresses: See :func:`.._analysis.packet_fields.read_packet`.
+        definers: See :func:`.._analysis.answer.answer`.
     """
 
     packet: object
     variables: t.Mapping[str, object]
     groups: t.Optional[t.Mapping[str, object]] = None
     own_addresses: t.Mapping[int, int] = {}
+    definers: t.Mapping[str, str] = {}
 
 
 def explain_live(question: Question, host: t.Optional[Host] = None) -> Result:
@@ -50,7 +52,7 @@ def explain_live(question: Question, host: t.Optional[Host] = None) -> Result:
     nft = find_nft(where.search_path)
     firewall = parse_firewall(question.variables, groups=question.groups)
     program = build_program(firewall, discover(where.root))
-    result = answer(question.packet, program, question.variables, question.own_addresses)
+    result = answer(question.packet, program, question.variables, question.own_addresses, question.definers)
     table = compile_program(program, layout=firewall.layout, counters=firewall.counters)
     comparison = compare(nft, WantedTable(table), where.files.read(RECORD))
     if comparison.held is None:

@@ -113,6 +113,15 @@ def read_live() -> Holding:
     return holding
 
 
+def is_as_recorded(held: HeldTable, record: t.Optional[str]) -> bool:
+    """Whether the kernel holds what the last run kept a record of, by the digests of all sets, maps and chains.
+
+    Another nft or kernel than the one that the record was made with may hold the same in another form.
+    """
+    digests = sorted(block.digest for (kind, _name), block in held.blocks.items() if kind != "counter" or block.digest)
+    return not held.oddity and digests == sorted(_parse_record(record).values())
+
+
 def compare(nft: Nft, wanted: WantedTable, record: t.Optional[str], *, trial: bool = False) -> Comparison:
     """The kernel's table beside the wanted one.
 

@@ -101,7 +101,7 @@ def make_plan(options: Options, host: Host, nft: Nft, wanted: Wanted) -> Plan:
     persistence = plan_persistence(
         host.files, options.persist, table.load_text, os.path.realpath(nft.path), safeguard=safeguard
     )
-    listed = _list_others(nft, comparison.holding)
+    listed = list_others(nft, comparison.holding)
     matters = {
         # Where it is ours to start again, nothing is missing for an instant; see nftables_service.
         "nftables-service": persistence.state == "none",
@@ -122,11 +122,13 @@ def make_plan(options: Options, host: Host, nft: Nft, wanted: Wanted) -> Plan:
         *persistence.changes,
         *others.changes,
     ]
+    cuts, warnings_of_cuts = ([], []) if change.is_tidying else _find_cuts(wanted, host.files)
     counts = count_table(wanted.compiled.table)
     firewall = wanted.firewall
     warnings = [str(problem) for problem in firewall.warnings]
     warnings.extend(finding.message for finding in findings)
     warnings.extend(describe_coexistence(conflicts) if options.on_conflict == "ignore" else others.remains)
+    warnings.extend(warnings_of_cuts)
     warnings.extend(text for text in (wanted.guard.warning, boot_notice(host.files)) if text)
     result: Result = {
         "changed": bool(changes),
@@ -137,6 +139,7 @@ def make_plan(options: Options, host: Host, nft: Nft, wanted: Wanted) -> Plan:
         "safeguards": wanted.safeguards,
         "persistence": {"state": persistence.state, "note": persistence.note},
         "cost": describe_cost(wanted.compiled, len(table.load_text.encode())),
+        "cuts": cuts,
         "notes": [*wanted.compiled.notes, *([comparison.note] if comparison.note else [])],
         "warnings": warnings,
         "diff": describe_diff(comparison, listings, counts, firewall.effective_rules, wanted.safeguards),
@@ -144,7 +147,15 @@ def make_plan(options: Options, host: Host, nft: Nft, wanted: Wanted) -> Plan:
     return Plan(table, comparison, change, persistence, record, others, result)
 
 
-def _list_others(nft: Nft, holding: Holding) -> t.List[object]:
+def _find_cuts(wanted: Wanted, files: Files) -> t.Tuple[t.List[t.Dict[str, t.Any]], t.List[str]]:
+    """As :func:`.cuts.find_cuts`, and the warnings of them."""
+    from .cuts import describe_cuts, find_cuts  # noqa: PLC0415 - a run that changes nothing need not load it
+
+    cuts = find_cuts(wanted.program, files, wanted.facts)
+    return cuts, describe_cuts(cuts)
+
+
+def list_others(nft: Nft, holding: Holding) -> t.List[object]:
     """The other tables as nft lists them in JSON. Ours is left out: a large one takes nft seconds to write."""
     found: t.List[object] = []
     for family, name in holding.others:
@@ -172,6 +183,7 @@ def plan_absent(files: Files, nft: t.Optional[Nft], *, diff: bool) -> t.Tuple[t.
         "policies": [],
         "safeguards": {},
         "cost": {},
+        "cuts": [],
         "persistence": {"state": "none", "note": "firewall_state is absent: nothing of Palisade is left on this host"},
         "notes": [] if nft is not None else ["nft is not installed: no table was looked for"],
         "warnings": [],

@@ -31,7 +31,7 @@ _TAKEN_BACK = RUN_FOLDER + "/" + take_back.TAKEN_BACK
 _PROGRAM = RUN_FOLDER + "/take_back.py"
 
 #: Folders that runs write to, and how the names of the files begin that are theirs.
-_OURS = ((RUN_FOLDER, ""), (FOLDER, ""), (HISTORY, ""), ("/etc/systemd/system", "palisade"))
+_OURS = ((RUN_FOLDER, ""), (FOLDER, ""), (HISTORY, ""), ("/etc/systemd/system", "palisade"), ("/run", "palisade-"))
 
 _FOLDER_MODE, _FILE_MODE = 0o700, 0o600
 

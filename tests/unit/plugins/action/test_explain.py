@@ -26,6 +26,7 @@ def test_the_answer(act: Act) -> None:
     data = answer.data
     assert (data["verdict"], data["origin"], data["changed"]) == ("accept", "ssh[0]", False)
     assert (data["variable"], data["assigned_at"]) == ("firewall_policies_x", "firewall_assigned_x[0]")
+    assert (data["defined_by"], data["assigned_by"]) == ("group all", "group all")
     assert set(data) >= set(yaml.safe_load(explain_module.RETURN)) - {"live"}
 
 

@@ -44,7 +44,9 @@ class Outcome(t.NamedTuple):
 
 
 class Ansible:
-    """Runs the module by ``ansible``, on the host itself."""
+    """Runs a module by ``ansible``, on the host itself."""
+
+    module = "palisade.nftables.ruleset"
 
     def __init__(self, host: Host, environment: t.Mapping[str, str]) -> None:
         self._host = host
@@ -53,7 +55,7 @@ class Ansible:
     def run(self, *arguments: str, **options: t.Any) -> Outcome:
         options.setdefault("variables", OFFICE_AND_WEB)
         command = [os.path.join(os.path.dirname(sys.executable), "ansible"), "localhost", "--connection=local"]
-        command += ["-m", "palisade.nftables.ruleset", "-a", json.dumps(options), *arguments]
+        command += ["-m", self.module, "-a", json.dumps(options), *arguments]
         done = subprocess.run(
             self._host.command([*command, "-e", "ansible_python_interpreter=" + sys.executable]),
             env={**os.environ, **self._environment},

@@ -104,6 +104,7 @@ def test_near_misses() -> None:
         "policy": "ssh",
         "index": 0,
         "variable": "firewall_policies",
+        "defined_by": "",
         "rule": "accept tcp port 22 from office",
         "action": "accept",
         "condition": "sources",
