@@ -16,6 +16,7 @@ from .errors import HostError
 from .files import Files
 from .kernel import outcome
 from .nft import Nft, NftError, NftUnknownError
+from .open_connections import learn
 from .persistence import (
     apply_persistence,
     write_record,
@@ -31,15 +32,22 @@ class UnknownOutcomeError(ApplyError):
     """Nobody knows which rules are in force: the old ones or the new ones."""
 
 
-def load(nft: Nft, transactions: t.Sequence[Transaction]) -> None:
-    """Loads one transaction after another.
+def load(nft: Nft, transactions: t.Sequence[Transaction]) -> t.List[str]:
+    """Loads one transaction after another. Before the first rules are in force, connections that are open are learned.
+
+    Returns:
+        What is to be said of that.
 
     Raises:
         UnknownOutcomeError: nft did not end by itself.
         ApplyError: One was refused.
     """
     before: t.Optional[Transaction] = None
+    notes: t.List[str] = []
     for transaction in transactions:
+        if transaction.enforces:
+            _count, problem = learn()
+            notes.extend([problem] if problem else [])
         try:
             nft.load(transaction.text)
         except NftError as exc:
@@ -54,6 +62,7 @@ def load(nft: Nft, transactions: t.Sequence[Transaction]) -> None:
                 message = "the new ruleset could not be loaded, the rules in force stay.%s" % _take_back(nft, before)
             raise ApplyError("%s The next run goes on from there.\n%s" % (message, exc)) from exc
         before = transaction
+    return notes
 
 
 def _take_back(nft: Nft, transaction: t.Optional[Transaction]) -> str:
@@ -89,7 +98,7 @@ def _check_outcome(plan: Plan, files: Files, nft: Nft) -> None:
 
 def apply_plan(plan: Plan, files: Files, nft: Nft) -> None:
     """The kernel first; the files only say what the kernel took."""
-    load(nft, plan.change.transactions)
+    plan.result["notes"].extend(load(nft, plan.change.transactions))
     _check_outcome(plan, files, nft)
     try:
         apply_persistence(files, plan.persistence)

@@ -10,7 +10,6 @@ import sys
 
 import pytest
 
-from ansible_collections.palisade.nftables.plugins.module_utils._host._discovery.tree import Tree
 from ansible_collections.palisade.nftables.plugins.module_utils._host.open_connections import find_connections
 
 pytestmark = pytest.mark.skipif(sys.byteorder != "little", reason="the tables are those of a little-endian machine")
@@ -19,12 +18,11 @@ _HEADING = "  sl  local_address rem_address   st tx_queue rx_queue tr tm->when r
 
 
 def _found(root: pathlib.Path, **tables: str) -> list[tuple[int, str, int, str, int]]:
-    (root / "proc/net").mkdir(parents=True)
     for name, text in tables.items():
-        (root / "proc/net" / name).write_text(_HEADING + text, encoding="ascii")
+        (root / name).write_text(_HEADING + text, encoding="ascii")
     return [
         (one.protocol, str(one.source), one.source_port, str(one.destination), one.destination_port)
-        for one in find_connections(Tree(str(root)))
+        for one in find_connections(str(root))
     ]
 
 
@@ -40,6 +38,32 @@ def test_a_port_that_listens_was_called_and_any_other_calls(tmp_path: pathlib.Pa
         (6, "198.51.100.7", 54321, "192.0.2.20", 22),
         (6, "192.0.2.20", 41394, "192.0.2.10", 5432),
     ]
+
+
+def test_a_port_that_listens_on_another_address_was_not_called(tmp_path: pathlib.Path) -> None:
+    tcp = """\
+   0: 0100007F:A1B2 00000000:0000 0A 00000000:00000000
+   1: 140200C0:A1B2 0A0200C0:1538 01 00000000:00000000
+   2: 140200C0:0016 00000000:0000 0A 00000000:00000000
+   3: 140200C0:0016 076433C6:D431 01 00000000:00000000
+"""
+    assert _found(tmp_path, tcp=tcp) == [
+        (6, "192.0.2.20", 41394, "192.0.2.10", 5432),
+        (6, "198.51.100.7", 54321, "192.0.2.20", 22),
+    ]
+
+
+def test_one_side_may_have_closed_it_and_both_may_not(tmp_path: pathlib.Path) -> None:
+    """States 01 to 0C, net/tcp_states.h."""
+    tcp = "".join("   %d: 140200C0:%04X 0A0200C0:1538 %02X 0:0\n" % (state, state, state) for state in range(1, 13))
+    assert [port for _protocol, _own, port, _other, _port in _found(tmp_path, tcp=tcp)] == [1, 4, 5, 8, 9, 11]
+
+
+def test_a_busy_host_has_more_of_them_than_any_file_of_configuration_has_lines(tmp_path: pathlib.Path) -> None:
+    lines = ["   0: 140200C0:0016 00000000:0000 0A %s" % ("0" * 100)]
+    lines.extend("   1: 140200C0:0016 076433C6:%04X 01 %s" % (port, "0" * 100) for port in range(1024, 21024))
+    found = _found(tmp_path, tcp="\n".join(lines))
+    assert [port for _protocol, _address, port, _own, _port in found] == list(range(1024, 21024))
 
 
 def test_ipv6_and_ipv4_in_its_clothes(tmp_path: pathlib.Path) -> None:
