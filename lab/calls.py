@@ -57,9 +57,9 @@ def sent_again(host: Host) -> int:
 
 
 class Calls(Closing):
-    """Calls from ``sources``, addresses of the caller, to a port of a host. A context manager."""
+    """Calls from ``source``, an address of the caller, to a port of a host. A context manager."""
 
-    def __init__(self, caller: Host, sources: t.Sequence[str], destination: str, port: int) -> None:
+    def __init__(self, caller: Host, source: str, destination: str, port: int) -> None:
         self._caller = caller
         self._before = sent_again(caller)
         pipe = subprocess.PIPE
@@ -67,7 +67,7 @@ class Calls(Closing):
             [sys.executable, "-I", "-S", str(_CALLER)], stdin=pipe, stdout=pipe, stderr=pipe, text=True
         )
         specification = {
-            "sources": list(sources),
+            "source": source,
             "destination": destination,
             "port": port,
             "parallel": _PARALLEL,
@@ -78,7 +78,7 @@ class Calls(Closing):
         stdin.flush()
         if t.cast("t.IO[str]", self._process.stdout).readline().strip() != "ready":
             _output, problem = self._process.communicate()
-            raise LabError("nothing calls from %s: %s" % (", ".join(sources), problem.strip()))
+            raise LabError("nothing calls from %s: %s" % (source, problem.strip()))
         self._started = time.monotonic()
         self._called: t.Optional[Called] = None
 

@@ -11,7 +11,6 @@ open is cut, a caller can call again at once from the port that it had, and what
 from __future__ import annotations
 
 import contextlib
-import errno
 import functools
 import os
 import pathlib
@@ -46,12 +45,13 @@ Step = t.Callable[[], object]
 class Policy:
     """Ingress to one port, and nothing else either way; or no rule at all."""
 
-    def __init__(self, *, restricts: bool = True, layout: str = "auto") -> None:
+    def __init__(self, *, restricts: bool = True, layout: str = "auto", port: int = _ALLOWED) -> None:
         self.restricts = restricts
         self._layout = layout
+        self._port = port
 
     def variables(self) -> t.Dict[str, t.Any]:
-        rule = {"direction": "ingress", "protocol": "tcp", "destination_ports": [_ALLOWED], "action": "accept"}
+        rule = {"direction": "ingress", "protocol": "tcp", "destination_ports": [self._port], "action": "accept"}
         default = "drop" if self.restricts else "accept"
         return {
             "firewall_policies": {"allowed": {"rules": [rule]}},
@@ -247,22 +247,31 @@ def test_whoever_called_at_any_step_can_call_again_from_the_same_port(
     *,
     speaks: bool,
 ) -> None:
-    calls = [scene.call(_ALLOWED)]
+    staying = [scene.call(_ALLOWED)]
+    ending = [scene.call(_ALLOWED)]
+    ports: t.List[int] = []
 
     def step() -> None:
         if speaks:
-            for call in calls:
+            for call in (*staying, *ending):
                 call.speak()
-        calls.append(scene.call(_ALLOWED))
+        # Begun at one step, ended at the next.
+        finish(ending.pop())
+        ending.append(scene.call(_ALLOWED))
+        staying.append(scene.call(_ALLOWED))
+
+    def finish(call: Call) -> None:
+        ports.append(call.port)
+        end(call)
 
     steps.at_each(step)
     _deploy(scene, tmp_path, Policy(layout=layout))
-    assert len(calls) > 5, steps.passed
+    assert len(staying) > 5, steps.passed
     before = scene.sent_again()
-    for call in calls:
-        port = call.port
+    for call in (*staying, *ending):
         call.speak()
-        end(call)
+        finish(call)
+    for port in ports:
         scene.call(_ALLOWED, port).speak()
     assert scene.sent_again() == before
 
@@ -345,12 +354,24 @@ def test_a_run_that_was_killed_before_the_first_rules_is_made_up_for(
 
 
 def test_rules_that_come_back_find_what_began_without_them(scene: Scene, tmp_path: pathlib.Path) -> None:
-    """The kernel does not track while nobody asks it to."""
+    """The kernel tracks nothing while no rule asks it to, and forgets nothing."""
     _deploy(scene, tmp_path, Policy())
     scene.host.nft("delete table inet palisade\n")
     call = scene.call(_OTHER)
     _deploy(scene, tmp_path, Policy())
     call.speak()
     call.reset_by_caller()
-    with pytest.raises(OSError, match=os.strerror(errno.ETIMEDOUT) + "|timed out"):
+    with pytest.raises(TimeoutError):
         scene.call(_OTHER)
+
+
+def test_rules_that_come_back_do_not_know_what_ended_without_them(scene: Scene, tmp_path: pathlib.Path) -> None:
+    _deploy(scene, tmp_path, Policy())
+    call = scene.call(_ALLOWED)
+    port = call.port
+    scene.host.nft("delete table inet palisade\n")
+    call.reset_by_caller()
+    _deploy(scene, tmp_path, Policy(port=_OTHER))
+    with pytest.raises(TimeoutError):
+        scene.call(_ALLOWED, port)
+    scene.call(_OTHER).speak()

@@ -22,34 +22,33 @@ from __future__ import annotations
 import ipaddress
 import typing as t
 
-from .sockets import FOLDER, TCP, Address, Socket, read_sockets
+from ._discovery.routes import local_addresses
+from ._discovery.tree import Tree
+from .sockets import PROC, UDP, Address, Socket, read_sockets
 from .tracking import TRACKED_STATES, Connection, Entry, Tracking
 
 #: How often an entry is made anew that a packet of the connection has made again meanwhile.
 _ATTEMPTS = 5
 
 
-def learn(folder: str = FOLDER) -> t.Tuple[int, str]:
+def learn(proc: str = PROC) -> t.Tuple[int, str]:
     """Tells the kernel of the connections that there are; what it has seen from the beginning stays as it is.
 
     Args:
-        folder: The tables of the sockets.
+        proc: Where the tables of the sockets are.
 
     Returns:
         How many it did not know, and why it could not be told of others; empty where it could.
     """
-    found = find_connections(folder)
+    found = find_connections(proc)
     told: t.List[Connection] = []
-    if not found:
-        return 0, ""
     try:
         with Tracking() as tracking:
             told.extend(connection for connection, state in found.items() if _tell(tracking, connection, state))
-            for connection in _ended(told, folder):
-                entry = tracking.find(connection)
-                if entry is not None and _is_as_told(entry, found[connection]):
-                    tracking.remove(connection, entry)
+            _end_ended(tracking, told, proc)
     except OSError as exc:
+        if not found:
+            return 0, ""
         return len(told), (
             "of %d open connections %d could be handed to connection tracking (%s); others that only the policies' "
             "established connections let through may have to be opened again"
@@ -58,9 +57,9 @@ def learn(folder: str = FOLDER) -> t.Tuple[int, str]:
     return len(told), ""
 
 
-def find_connections(folder: str = FOLDER) -> t.Dict[Connection, int]:
+def find_connections(proc: str = PROC) -> t.Dict[Connection, int]:
     """The TCP connections and connected UDP sockets, but for those on loopback, each with the state of its socket."""
-    sockets = read_sockets(folder)
+    sockets = read_sockets(proc)
     called = {(one.protocol, one.local_port, one.local) for one in sockets if one.waits}
     return {
         _connection(one, called=not called.isdisjoint(_listening(one))): one.state
@@ -98,27 +97,42 @@ def _tell(tracking: Tracking, connection: Connection, state: int) -> bool:
     return False
 
 
+def _is_translated(entry: Entry) -> bool:
+    """Whether somebody changes its addresses or ports, so that they are not those of a socket."""
+    return entry.answers != entry.connection.reversed()
+
+
 def _is_guess(entry: Entry, connection: Connection) -> bool:
     """Whether the kernel saw a connection begin that had begun before."""
-    if entry.answers != entry.connection.reversed():
-        # Somebody translates its addresses.
+    if _is_translated(entry):
         return False
     return not entry.answered or (entry.picked_up and entry.connection != connection)
 
 
-def _is_as_told(entry: Entry, state: int) -> bool:
-    """Whether nothing has become of it; one that has gone on, or was begun again, is the kernel's own by now."""
-    return (entry.picked_up or entry.connection.protocol != TCP) and entry.state == TRACKED_STATES[state].number
+def _end_ended(tracking: Tracking, told: t.Sequence[Connection], proc: str) -> None:
+    """Tells the kernel of connections of this host that are no more, and whose end it did not see.
 
+    Some had ended before it was told of them, some while nothing was tracked: it would wait for their end for days. And
+    some that it guessed at ended before anybody looked at the sockets.
 
-def _ended(told: t.Sequence[Connection], folder: str) -> t.List[Connection]:
-    """Those that ended before the kernel was told: it would wait for their end for days.
-
-    A table that changes while it is read may lack a socket that is there; hardly twice.
+    Raises:
+        OSError: It did not do it.
     """
-    ended = list(told)
+    own = local_addresses(Tree(), proc)
+    candidates = {
+        entry.connection: entry
+        for entry in tracking.lasting()
+        if not _is_translated(entry) and not own.isdisjoint(map(str, (entry.connection[1], entry.connection[3])))
+    }
+    for connection in told:
+        entry = tracking.find(connection) if connection.protocol == UDP else None
+        if entry is not None:
+            candidates[entry.connection] = entry
+    # A table that changes while it is read may lack a socket that is there; hardly twice.
     for _reading in range(2):
-        if ended:
-            there = find_connections(folder)
-            ended = [one for one in ended if one not in there and one.reversed() not in there]
-    return ended
+        if candidates:
+            there = {_connection(one, called=False) for one in read_sockets(proc)}
+            for connection in [one for one in candidates if one in there or one.reversed() in there]:
+                del candidates[connection]
+    for entry in candidates.values():
+        tracking.end(entry)

@@ -15,13 +15,13 @@ import struct
 import typing as t
 
 #: Of the namespace that the calling thread is in, which need not be that of its process.
-FOLDER = "/proc/thread-self/net"
+PROC = "/proc/thread-self"
 
 TCP, UDP = socket.IPPROTO_TCP, socket.IPPROTO_UDP
 _TABLES = (("tcp", TCP), ("tcp6", TCP), ("udp", UDP), ("udp6", UDP))
 
 #: enum tcp state, net/tcp_states.h; a connected UDP socket is ESTABLISHED as well.
-ESTABLISHED, FIN_WAIT1, FIN_WAIT2, CLOSE_WAIT, LAST_ACK, LISTEN, CLOSING = 1, 4, 5, 8, 9, 10, 11
+ESTABLISHED, FIN_WAIT1, FIN_WAIT2, TIME_WAIT, CLOSE_WAIT, LAST_ACK, LISTEN, CLOSING = 1, 4, 5, 6, 8, 9, 10, 11
 
 _WORD = struct.Struct("=I")
 
@@ -44,12 +44,12 @@ class Socket(t.NamedTuple):
         return self.state == LISTEN if self.protocol == TCP else not self.remote_port
 
 
-def read_sockets(folder: str = FOLDER) -> t.List[Socket]:
+def read_sockets(proc: str = PROC) -> t.List[Socket]:
     """All of them, however many; a table that is not there is empty."""
     found: t.List[Socket] = []
     for name, protocol in _TABLES:
         try:
-            with open(os.path.join(folder, name), encoding="ascii", errors="replace") as lines:
+            with open(os.path.join(proc, "net", name), encoding="ascii", errors="replace") as lines:
                 found.extend(_read(lines, protocol))
         except OSError:
             continue

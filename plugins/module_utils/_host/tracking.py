@@ -17,15 +17,15 @@ import sys
 import typing as t
 
 from . import sockets
-from .netlink import read_attributes
+from .netlink import Attributes, read_attributes
 from .sockets import TCP, Address
 
 _NETLINK_NETFILTER = 12
 #: NFNL_SUBSYS_CTNETLINK with IPCTNL_MSG_CT_NEW, _GET, _DELETE.
 _NEW, _GET, _DELETE = 0x100, 0x101, 0x102
-_REQUEST, _ACKNOWLEDGE, _EXCLUSIVE, _CREATE = 0x1, 0x4, 0x200, 0x400
+_REQUEST, _ACKNOWLEDGE, _EXCLUSIVE, _DUMP, _CREATE = 0x1, 0x4, 0x200, 0x300, 0x400
 _NESTED = 1 << 15
-_ERROR = 2
+_ERROR, _DONE = 2, 3
 
 # enum ctattr_type and its parts
 _ORIGINAL, _REPLY, _STATUS, _PROTOINFO, _TIMEOUT, _ID = 1, 2, 3, 4, 7, 12
@@ -44,7 +44,7 @@ _LIBERAL, _CLOSE_INIT = 0x08, 0x04
 _HEADER = struct.Struct("=IHHII")
 _ATTRIBUTE = struct.Struct("=HH")
 _SHORT_HEADERS = _HEADER.size + 4
-_BUFFER = 1 << 14
+_BUFFER = 1 << 17
 _SECONDS = 10.0
 
 
@@ -61,11 +61,12 @@ class TrackedState(t.NamedTuple):
     closes: bool = False
 
 
-#: By the state of the socket. What remains of a connection after both sides have closed it is not worth tracking.
+#: By the state of the socket. One that lingers answers, too, and its answer must not be taken for a beginning.
 TRACKED_STATES: t.Mapping[int, TrackedState] = {
     sockets.ESTABLISHED: TrackedState(3, 432000),
     sockets.FIN_WAIT1: TrackedState(4, 120, closes=True),
     sockets.FIN_WAIT2: TrackedState(5, 60, closes=True),
+    sockets.TIME_WAIT: TrackedState(7, 120, closes=True),
     sockets.CLOSE_WAIT: TrackedState(5, 60, closes=True),
     sockets.LAST_ACK: TrackedState(6, 30, closes=True),
     sockets.CLOSING: TrackedState(6, 30, closes=True),
@@ -96,7 +97,6 @@ class Entry(t.NamedTuple):
         answers: Its other direction; not just the reverse where addresses are translated.
         answered: Whether packets went both ways.
         picked_up: Whether it had begun before it was tracked; of UDP that cannot be told, and is denied.
-        state: See :class:`TrackedState`; of UDP that of an open connection.
     """
 
     number: bytes
@@ -104,7 +104,6 @@ class Entry(t.NamedTuple):
     answers: Connection
     answered: bool
     picked_up: bool
-    state: int
 
 
 class Tracking:
@@ -144,6 +143,41 @@ class Tracking:
         except FileNotFoundError:
             return None
 
+    def end(self, entry: Entry) -> None:
+        """Has the entry of a connection that is no more give way to what begins anew.
+
+        If it goes on after all, or has begun anew by now, no packet of it is refused.
+        """
+        connection = entry.connection
+        if connection.protocol != TCP:
+            self.remove(connection, entry)
+            return
+        state = TRACKED_STATES[sockets.TIME_WAIT]
+        content = _nest(_ORIGINAL, _tuple(connection)) + _plain(_TIMEOUT, struct.pack("!I", state.seconds))
+        try:
+            self._ask(_NEW, _ACKNOWLEDGE, connection, content + _protocol_state(state))
+        except FileNotFoundError:
+            return
+
+    def lasting(self) -> t.List[Entry]:
+        """All entries that last for days, or that are guesses: TCP connections that are open, or were picked up."""
+        self._send(_GET, _DUMP, socket.AF_UNSPEC, b"")
+        found: t.List[Entry] = []
+        while True:
+            answer = self._socket.recv(_BUFFER)
+            at = 0
+            while at < len(answer):
+                length, kind = _HEADER.unpack_from(answer, at)[:2]
+                if kind == _DONE:
+                    return found
+                if kind == _ERROR:
+                    _check(answer[at:])
+                attributes = answer[at + _SHORT_HEADERS : at + length]
+                # Most are something else, and there may be very many.
+                if _is_lasting(read_attributes(attributes)):
+                    found.append(_read_entry(attributes))
+                at += (length + 3) & ~3
+
     def remove(self, connection: Connection, entry: Entry) -> None:
         """Removes the entry if it is still this one."""
         wanted = _nest(_ORIGINAL, _tuple(connection)) + _plain(_ID, entry.number)
@@ -155,17 +189,26 @@ class Tracking:
     def _ask(self, kind: int, flags: int, connection: Connection, content: bytes) -> bytes:
         """The attributes of the answer; none where it only says that it was done."""
         family = socket.AF_INET if connection.source.version == 4 else socket.AF_INET6
-        content = struct.pack("=BBH", family, 0, 0) + content
-        self._socket.send(_HEADER.pack(_HEADER.size + len(content), kind, _REQUEST | flags, 0, 0) + content)
+        self._send(kind, flags, family, content)
         answer = self._socket.recv(_BUFFER)
         length, kind = _HEADER.unpack_from(answer)[:2]
-        if kind != _ERROR:
-            return answer[_SHORT_HEADERS:length]
-        number = -int.from_bytes(answer[16:20], sys.byteorder, signed=True)
-        if number:
-            # OSError makes the exception of the number.
-            raise OSError(number, "connection tracking: %s" % os.strerror(number))
-        return b""
+        if kind == _ERROR:
+            _check(answer)
+            return b""
+        return answer[_SHORT_HEADERS:length]
+
+    def _send(self, kind: int, flags: int, family: int, content: bytes) -> None:
+        content = struct.pack("=BBH", family, 0, 0) + content
+        self._socket.send(_HEADER.pack(_HEADER.size + len(content), kind, _REQUEST | flags, 0, 0) + content)
+
+
+def _check(answer: bytes) -> None:
+    """Raises:
+    OSError: The kernel did not do it; the exception is the one of its number.
+    """
+    number = -int.from_bytes(answer[16:20], sys.byteorder, signed=True)
+    if number:
+        raise OSError(number, "connection tracking: %s" % os.strerror(number))
 
 
 def _entry(connection: Connection, state: TrackedState) -> bytes:
@@ -177,30 +220,45 @@ def _entry(connection: Connection, state: TrackedState) -> bytes:
         _plain(_TIMEOUT, struct.pack("!I", state.seconds if is_tcp else _UDP_SECONDS)),
     ]
     if is_tcp:
-        flags = _LIBERAL | (_CLOSE_INIT if state.closes else 0)
-        mask = struct.pack("BB", flags, flags)
-        told = _plain(_TCP_STATE, bytes([state.number]))
-        told += _plain(_TCP_FLAGS_ORIGINAL, mask) + _plain(_TCP_FLAGS_REPLY, mask)
-        parts.append(_nest(_PROTOINFO, _nest(_PROTOINFO_TCP, told)))
+        parts.append(_protocol_state(state))
     return b"".join(parts)
+
+
+def _protocol_state(state: TrackedState) -> bytes:
+    flags = _LIBERAL | (_CLOSE_INIT if state.closes else 0)
+    mask = struct.pack("BB", flags, flags)
+    told = _plain(_TCP_STATE, bytes([state.number]))
+    told += _plain(_TCP_FLAGS_ORIGINAL, mask) + _plain(_TCP_FLAGS_REPLY, mask)
+    return _nest(_PROTOINFO, _nest(_PROTOINFO_TCP, told))
 
 
 def _read_entry(data: bytes) -> Entry:
     entry = read_attributes(data)
     try:
-        tcp = read_attributes(read_attributes(entry.get(_PROTOINFO, b"")).get(_PROTOINFO_TCP, b""))
-        flags = [tcp.get(number, b"\0\0")[0] for number in (_TCP_FLAGS_ORIGINAL, _TCP_FLAGS_REPLY)]
-        connection = _read_tuple(entry[_ORIGINAL])
         return Entry(
             number=entry[_ID],
-            connection=connection,
+            connection=_read_tuple(entry[_ORIGINAL]),
             answers=_read_tuple(entry[_REPLY]),
             answered=bool(int.from_bytes(entry[_STATUS], "big") & _SEEN_REPLY),
-            picked_up=all(one & _LIBERAL for one in flags),
-            state=tcp[_TCP_STATE][0] if tcp else TRACKED_STATES[sockets.ESTABLISHED].number,
+            picked_up=_is_picked_up(entry),
         )
     except (KeyError, IndexError, ValueError, struct.error) as exc:
         raise OSError(errno.EPROTO, "connection tracking: an answer that is none") from exc
+
+
+def _is_lasting(entry: Attributes) -> bool:
+    tcp = _tcp_of(entry)
+    return tcp.get(_TCP_STATE) == bytes([TRACKED_STATES[sockets.ESTABLISHED].number]) or _is_picked_up(entry)
+
+
+def _tcp_of(entry: Attributes) -> Attributes:
+    return read_attributes(read_attributes(entry.get(_PROTOINFO, b"")).get(_PROTOINFO_TCP, b""))
+
+
+def _is_picked_up(entry: Attributes) -> bool:
+    tcp = _tcp_of(entry)
+    both = (tcp.get(number, b"\0") for number in (_TCP_FLAGS_ORIGINAL, _TCP_FLAGS_REPLY))
+    return all(flags[0] & _LIBERAL for flags in both)
 
 
 def _read_tuple(data: bytes) -> Connection:
