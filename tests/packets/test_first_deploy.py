@@ -193,14 +193,14 @@ class Steps:
         load, find = Nft.load, open_connections.find_connections
 
         @functools.wraps(load)
-        def stopping_load(nft: Nft, text: str) -> None:
+        def stopping_load(nft: Nft, text: str, **named: t.Any) -> None:
             if os.readlink("/proc/thread-self/ns/net") != namespace:
-                load(nft, text)
+                load(nft, text, **named)
                 return
             self._loads += 1
             name = "load %d" % self._loads
             self._pass("before " + name)
-            load(nft, text)
+            load(nft, text, **named)
             self._pass("after " + name)
 
         @functools.wraps(find)

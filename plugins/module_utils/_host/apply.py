@@ -9,6 +9,7 @@
 from __future__ import annotations
 
 import os
+import time
 import typing as t
 
 from .._compile.table import TABLE_NAME
@@ -117,7 +118,9 @@ def _begin(plan: Plan, options: Options, host: Host, nft: Nft, wanted: Wanted) -
     )
     try:
         transactions = [one for one in plan.change.transactions if not one.tidies or not plan.change.is_plain]
-        plan.result["notes"].extend(load(nft, transactions))
+        # What takes the change back has to have the lock by then.
+        until = time.monotonic() + unconfirmed.seconds_left(pending)
+        plan.result["notes"].extend(load(nft, transactions, until=until))
     except UnknownOutcomeError as exc:
         raise UnknownOutcomeError(
             "%s. If they are the new rules, the host takes it back by itself within %d seconds"

@@ -8,6 +8,7 @@
 
 from __future__ import annotations
 
+import time
 import typing as t
 
 from .._compile.table import TABLE_NAME
@@ -23,6 +24,9 @@ from .persistence import (
 )
 from .planning import Plan
 
+#: What nft may take at least, however late it is.
+_SECONDS = 1.0
+
 
 class ApplyError(HostError):
     """A step failed; the message says what is in force now."""
@@ -32,8 +36,11 @@ class UnknownOutcomeError(ApplyError):
     """Nobody knows which rules are in force: the old ones or the new ones."""
 
 
-def load(nft: Nft, transactions: t.Sequence[Transaction]) -> t.List[str]:
+def load(nft: Nft, transactions: t.Sequence[Transaction], *, until: t.Optional[float] = None) -> t.List[str]:
     """Loads one transaction after another. Before the first rules are in force, connections that are open are learned.
+
+    Args:
+        until: When nft is no longer waited for, by the monotonic clock; None: as long as always.
 
     Returns:
         What is to be said of that.
@@ -49,7 +56,7 @@ def load(nft: Nft, transactions: t.Sequence[Transaction]) -> t.List[str]:
             _count, problem = learn()
             notes.extend([problem] if problem else [])
         try:
-            nft.load(transaction.text)
+            nft.load(transaction.text, seconds=None if until is None else max(_SECONDS, until - time.monotonic()))
         except NftError as exc:
             if transaction.tidies:
                 message = "the new ruleset is in force, but what it no longer uses could not be removed from the table."
