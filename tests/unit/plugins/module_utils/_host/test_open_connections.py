@@ -5,11 +5,14 @@
 
 from __future__ import annotations
 
+import errno
 import pathlib
 import sys
+import typing as t
 
 import pytest
 
+from ansible_collections.palisade.nftables.plugins.module_utils._host import open_connections
 from ansible_collections.palisade.nftables.plugins.module_utils._host.open_connections import find_connections
 
 pytestmark = pytest.mark.skipif(sys.byteorder != "little", reason="the tables are those of a little-endian machine")
@@ -90,6 +93,24 @@ def test_connected_udp_sockets_alone(tmp_path: pathlib.Path) -> None:
         (17, "198.51.100.7", 54321, "192.0.2.20", 53),
         (17, "192.0.2.20", 49153, "192.0.2.10", 123),
     ]
+
+
+def test_what_cannot_be_told_is_said_where_there_is_anything_to_tell(
+    tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As in a container that may load rules and has no module for the rest."""
+
+    def refuse() -> t.NoReturn:
+        raise OSError(errno.EPROTONOSUPPORT, "Protocol not supported")
+
+    monkeypatch.setattr(open_connections, "Tracking", refuse)
+    (tmp_path / "net").mkdir()
+    assert open_connections.learn(str(tmp_path)) == (0, "")
+    line = "   1: 140200C0:A1B2 0A0200C0:1538 01 00000000:00000000\n"
+    (tmp_path / "net/tcp").write_text(_HEADING + line, encoding="ascii")
+    told, note = open_connections.learn(str(tmp_path))
+    assert told == 0
+    assert note.startswith("of 1 open connections 0 could be handed to connection tracking (Protocol not supported)")
 
 
 def test_garbage_is_nothing(tmp_path: pathlib.Path) -> None:
