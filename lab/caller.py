@@ -30,16 +30,17 @@ _QUESTION = b"?"
 _RESET = struct.pack("ii", 1, 0)
 
 _WAIT_MILLISECONDS = 100
-#: Each is called from once: connection tracking remembers a closed connection for some seconds, and a new one of the
-#: same addresses and ports is measured against that.
-_PORTS = range(1024, 65536)
+#: Called from in turn, and soon again: connection tracking remembers a closed connection for some seconds, and a new
+#: one of the same addresses and ports is measured against that.
+_PORTS = range(40000, 42048)
 
 
 class _Caller:
     """Some calls at the same time, each followed by the next."""
 
     def __init__(self, specification: t.Mapping[str, t.Any]) -> None:
-        self._sources = itertools.product(specification["sources"], _PORTS)
+        self._ports = itertools.cycle(_PORTS)
+        self._source = specification["source"]
         self._destination = (specification["destination"], specification["port"])
         self._family = socket.AF_INET6 if ":" in specification["destination"] else socket.AF_INET
         self._parallel = specification["parallel"]
@@ -65,12 +66,24 @@ class _Caller:
         opened = socket.socket(self._family, socket.SOCK_STREAM)
         opened.setblocking(False)
         opened.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET)
-        opened.bind(next(self._sources))
+        self._bind(opened)
         result = opened.connect_ex(self._destination)
         if result not in (0, errno.EINPROGRESS, errno.ECONNREFUSED):
             raise OSError(result, os.strerror(result))
         self._waiting[opened.fileno()] = opened, time.monotonic()
         self._poll.register(opened.fileno(), select.EPOLLOUT)
+
+    def _bind(self, opened: socket.socket) -> None:
+        """To the next port; one whose call still waits is passed over."""
+        for port in itertools.islice(self._ports, len(_PORTS)):
+            try:
+                opened.bind((self._source, port))
+            except OSError as exc:
+                if exc.errno != errno.EADDRINUSE:
+                    raise
+            else:
+                return
+        raise OSError(errno.EADDRINUSE, "no port is free")
 
     def _go_on(self, number: int, event: int) -> None:
         opened, begun = self._waiting[number]

@@ -49,18 +49,25 @@ class Called(t.NamedTuple):
     seconds: float
 
 
-class Calls(Closing):
-    """Calls from ``sources``, addresses of the caller, to a port of a host. A context manager."""
+def sent_again(host: Host) -> int:
+    """The TCP segments that a host has sent a second time: RetransSegs of RFC 4022."""
+    lines = host.call(pathlib.Path("/proc/thread-self/net/snmp").read_text).splitlines()
+    names, values = (line.split() for line in lines if line.startswith("Tcp:"))
+    return int(values[names.index("RetransSegs")])
 
-    def __init__(self, caller: Host, sources: t.Sequence[str], destination: str, port: int) -> None:
+
+class Calls(Closing):
+    """Calls from ``source``, an address of the caller, to a port of a host. A context manager."""
+
+    def __init__(self, caller: Host, source: str, destination: str, port: int) -> None:
         self._caller = caller
-        self._before = self._sent_again()
+        self._before = sent_again(caller)
         pipe = subprocess.PIPE
         self._process = caller.popen(
             [sys.executable, "-I", "-S", str(_CALLER)], stdin=pipe, stdout=pipe, stderr=pipe, text=True
         )
         specification = {
-            "sources": list(sources),
+            "source": source,
             "destination": destination,
             "port": port,
             "parallel": _PARALLEL,
@@ -71,7 +78,7 @@ class Calls(Closing):
         stdin.flush()
         if t.cast("t.IO[str]", self._process.stdout).readline().strip() != "ready":
             _output, problem = self._process.communicate()
-            raise LabError("nothing calls from %s: %s" % (", ".join(sources), problem.strip()))
+            raise LabError("nothing calls from %s: %s" % (source, problem.strip()))
         self._started = time.monotonic()
         self._called: t.Optional[Called] = None
 
@@ -86,7 +93,7 @@ class Calls(Closing):
             output, problem = self._process.communicate(timeout=_SECONDS)
             if self._process.returncode != 0:
                 raise LabError("the caller failed: %s" % problem.strip())
-            again = self._sent_again() - self._before
+            again = sent_again(self._caller) - self._before
             self._called = Called(**json.loads(output), asked_again=again, seconds=seconds)
         return self._called
 
@@ -95,9 +102,3 @@ class Calls(Closing):
         if self._called is None:
             self._process.kill()
             self._process.communicate()
-
-    def _sent_again(self) -> int:
-        """RetransSegs of the caller's network (RFC 4022)."""
-        lines = self._caller.call(pathlib.Path("/proc/thread-self/net/snmp").read_text).splitlines()
-        names, values = (line.split() for line in lines if line.startswith("Tcp:"))
-        return int(values[names.index("RetransSegs")])

@@ -4,7 +4,7 @@
 """One run of the module's core on this host, as a process of its own that can be killed.
 
 one_run.py ROOT OPTIONS    OPTIONS: JSON: variables, phase, timeout, token; seconds: how long a program that is run may
-                           take, 0 for as long as always
+                           take, patience: how long another run is waited for, each 0 for as long as always
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from __future__ import annotations
 import json
 import sys
 
-from ansible_collections.palisade.nftables.plugins.module_utils._host import nft, persistence, services, watchdog
+from ansible_collections.palisade.nftables.plugins.module_utils._host import lock, nft, persistence, services, watchdog
 from ansible_collections.palisade.nftables.plugins.module_utils._host.apply import run
 from ansible_collections.palisade.nftables.plugins.module_utils._host.confirm import Confirm, Phase
 from ansible_collections.palisade.nftables.plugins.module_utils._host.errors import HostError
@@ -26,6 +26,8 @@ def main() -> int:
     options = Options(variables=asked["variables"], connection="podman", diff=False, confirm=confirm)
     if asked["seconds"]:
         nft._SECONDS = watchdog._SECONDS = services._SECONDS = persistence._SYSTEMCTL_SECONDS = asked["seconds"]
+    if asked["patience"]:
+        lock.WAIT_SECONDS = asked["patience"]
     # What comes before is the interpreter's; a fault there is no fault of a run.
     sys.stderr.write("begin\n")
     try:

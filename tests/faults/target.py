@@ -62,6 +62,7 @@ class Target:
         before: t.Sequence[str] = (),
         path: str = "",
         seconds: float = 0,
+        patience: float = 0,
     ) -> subprocess.CompletedProcess[str]:
         """A run of its own process.
 
@@ -69,8 +70,16 @@ class Target:
             before: Words that come before its command.
             path: PATH of the run, where it is another one.
             seconds: What a program that the run starts may take; 0: as long as always.
+            patience: How long it waits for another run; 0: as long as always.
         """
-        asked = {"variables": variables, "phase": phase, "timeout": TIMEOUT, "token": token, "seconds": seconds}
+        asked = {
+            "variables": variables,
+            "phase": phase,
+            "timeout": TIMEOUT,
+            "token": token,
+            "seconds": seconds,
+            "patience": patience,
+        }
         program = str(CHECKOUT / "tests" / "faults" / "one_run.py")
         command = [*before, sys.executable, program, self.inside, json.dumps(asked)]
         environment = {**self.environment, "PATH": path} if path else self.environment

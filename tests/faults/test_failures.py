@@ -5,16 +5,19 @@
 
 from __future__ import annotations
 
+import concurrent.futures
 import json
 import os
 import pathlib
+import re
 import shutil
+import time
 
 import pytest
 
 from lab.namespaces import Host
 
-from .target import NEW, OLD, Target
+from .target import NEW, OLD, TIMEOUT, Target
 
 _NFT = str(shutil.which("nft"))
 
@@ -102,6 +105,52 @@ def test_nft_that_hangs_ends_in_a_bounded_time_and_nothing_unconfirmed_stays(
     healed = target.run(OLD)
     assert healed.returncode == 0, healed.stdout
     assert target.state() == old
+    target.await_no_strays()
+
+
+@pytest.mark.parametrize("first", ["true", _NFT + ' "$@"'], ids=["before", "after"])
+def test_nft_that_hangs_delays_nothing_that_takes_the_change_back(
+    network: Host, tmp_path: pathlib.Path, first: str
+) -> None:
+    """The run holds the lock, and the timer needs it: two minutes would be long after the promised time."""
+    target = Target(network, tmp_path / "root")
+    assert target.run(OLD).returncode == 0
+    old = target.state()
+    namespace = os.readlink("/proc/%d/ns/net" % network.pid)
+    script = _BLOCKING % {"namespace": namespace, "number": 2, "first": first, "nft": _NFT}
+    done = target.run(NEW, phase="begin", path=_path_with(tmp_path / "bin", script))
+    assert done.returncode == 1, done.stdout
+    assert re.search("did not end within [1-%d] seconds" % TIMEOUT, json.loads(done.stdout)["failed"])
+    target.await_timer()
+    assert target.state() == old
+    assert target.run(OLD).returncode == 0
+    target.await_no_strays()
+
+
+def test_a_run_while_nft_hangs_under_another_says_who_holds_the_lock(network: Host, tmp_path: pathlib.Path) -> None:
+    target = Target(network, tmp_path / "root")
+    assert target.run(OLD).returncode == 0
+    old = target.state()
+    namespace = os.readlink("/proc/%d/ns/net" % network.pid)
+    script = _BLOCKING % {"namespace": namespace, "number": 2, "first": "true", "nft": _NFT}
+    path = _path_with(tmp_path / "bin", script)
+    loads = tmp_path / "bin" / "nft.loads"
+    with concurrent.futures.ThreadPoolExecutor(1) as pool:
+        hanging = pool.submit(target.run, NEW, path=path, seconds=8)
+        deadline = time.monotonic() + 30
+        while not loads.exists() or len(loads.read_text(encoding="utf-8").splitlines()) < 2:
+            assert time.monotonic() < deadline, "nft was not reached"
+            time.sleep(0.02)
+        done = target.run(NEW, patience=0.5)
+        assert done.returncode == 1, done.stdout
+        message = json.loads(done.stdout)["failed"]
+        holder = re.search("process ([0-9]+) holds .*palisade.lock, for [0-9]+ seconds", message)
+        assert holder is not None, message
+        command = network.run(["ps", "-o", "args=", "-p", holder.group(1)]).stdout
+        assert "one_run.py" in command
+        assert target.state() == old
+        assert hanging.result().returncode == 1
+    assert target.run(NEW).returncode == 0
     target.await_no_strays()
 
 

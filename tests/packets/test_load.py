@@ -11,7 +11,6 @@ and those that are accepted are tracked from then on. ``PALISADE_LOAD_RULES=1000
 from __future__ import annotations
 
 import ipaddress
-import itertools
 import os
 import pathlib
 import random
@@ -44,10 +43,7 @@ _SOURCES = 256
 
 #: How long the calls go on before anything changes, to compare their pauses with.
 _QUIET_SECONDS = 2.0
-#: Seconds after which a call that nobody answered is made again (RFC 6298, 2.1); and until that one is answered, too.
-_FIRST_ASKED_AGAIN = 1.0
-#: That calls come from at a time, so many that no port is used again.
-_ADDRESSES = 3
+#: A call that nobody answered is made again after a second (RFC 6298, 2.1); until that one is answered, too.
 _UNTIL_ANSWERED = 1.5
 
 
@@ -141,9 +137,8 @@ def scene(network: Network) -> t.Iterator[Scene]:
         hosts = lab.hosts_named(["host", "office", "outsider"], {})
         segment = lab.segment()
         length = 24 if network.family == 4 else 64
-        segment.attach(hosts[0], ["%s/%d" % (network.own, length)])
-        for host, base in zip(hosts[1:], (network.office, network.outsiders)):
-            segment.attach(host, ["%s/%d" % (_nth(base, number), length) for number in range(1, 1 + 4 * _ADDRESSES)])
+        for host, address in zip(hosts, (network.own, _own(network.office), _own(network.outsiders))):
+            segment.attach(host, ["%s/%d" % (address, length)])
         # Whoever is elsewhere is on the same segment.
         for host in hosts:
             host.ip("route add default dev eth0", family="-%d" % network.family)
@@ -223,7 +218,6 @@ def _show(title: str, called: Called) -> None:
 def _assert_all_accepted(called: Called) -> None:
     assert called.connected > 100
     assert (called.refused, called.unanswered, called.asked_again) == (0, 0, 0), called
-    assert called.longest_call < _FIRST_ASKED_AGAIN, called
 
 
 def test_no_new_connection_is_refused_or_let_through_by_mistake(
@@ -231,12 +225,10 @@ def test_no_new_connection_is_refused_or_let_through_by_mistake(
 ) -> None:
     policy = Policy(network)
     changes = Changes(scene.host, tmp_path, policy)
-    numbers = itertools.count(1)
     with Server(scene.host, tcp=[_TCP_PORT]):
 
         def call(caller: Host, base: str) -> Calls:
-            # No two of them share an address, so no call is made from where an earlier one was.
-            return Calls(caller, [_nth(base, next(numbers)) for _address in range(_ADDRESSES)], network.own, _TCP_PORT)
+            return Calls(caller, _own(base), network.own, _TCP_PORT)
 
         with call(scene.office, network.office) as calls:
             time.sleep(_QUIET_SECONDS)

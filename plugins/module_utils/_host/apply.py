@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import time
 import typing as t
 
 from .._compile.table import TABLE_NAME
@@ -24,7 +25,6 @@ from .history import recall, remember, remove_history
 from .loading import ApplyError, UnknownOutcomeError, apply_plan, load
 from .lock import hold_lock
 from .nft import Nft, NftMissingError, find_nft
-from .open_connections import learn
 from .options import Host, Options, Result
 from .persistence import check_writable, remove_everything
 from .planning import Plan, Wanted, find_wanted, make_plan, plan_absent
@@ -70,9 +70,6 @@ def _change(options: Options, host: Host, nft: Nft, wanted: Wanted) -> Result:
     told = _settle(files)
     plan = make_plan(options, host, nft, wanted)
     plan.result["warnings"].extend(told)
-    if plan.comparison.held is None:
-        _count, problem = learn(host.root)
-        plan.result["notes"].extend([problem] if problem else [])
     check_writable(files, plan.persistence)
     with _counting(plan, files):
         if options.confirm.phase is Phase.BEGIN and not plan.change.is_tidying:
@@ -139,7 +136,10 @@ def _begin(plan: Plan, options: Options, host: Host, nft: Nft, wanted: Wanted) -
         fallback=files.read(RULESET) or "",
     )
     try:
-        load(nft, [one for one in plan.change.transactions if not one.tidies or not plan.change.is_plain])
+        transactions = [one for one in plan.change.transactions if not one.tidies or not plan.change.is_plain]
+        # What takes the change back has to have the lock by then.
+        until = time.monotonic() + unconfirmed.seconds_left(pending)
+        plan.result["notes"].extend(load(nft, transactions, until=until))
     except UnknownOutcomeError as exc:
         raise UnknownOutcomeError(
             "%s. If they are the new rules, the host takes it back by itself within %d seconds"

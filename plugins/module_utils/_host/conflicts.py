@@ -19,10 +19,11 @@ import typing as t
 from .._compile.table import TABLE_NAME
 from ._discovery.boot_rules import NftablesRules, read_nftables_rules, saved_rules_refuse
 from ._discovery.foreign_tables import Tables, find_refusing_chains, read_tables
-from ._discovery.systemd import last_value, read_assignments
 from ._discovery.tree import Tree
 from .files import Files
+from .nftables_service import DROP_IN
 from .services import Service, read_services
+from .units import read_unit
 
 _FILTER_TABLES = ("ip filter", "ip6 filter")
 
@@ -173,9 +174,15 @@ def _look_for_nftables(
 
 
 def stop_flushes(tree: Tree, service: Service) -> bool:
-    """Whether the service's unit file says that stopping it deletes every table."""
-    command = last_value(read_assignments(tree, service.path), "Service", "ExecStop") if service.path else ""
-    return " ".join(command.split()).endswith("flush ruleset")
+    """Whether stopping the service deletes every table, but for what our drop-in does about it."""
+    if not service.under_systemd:
+        return False
+    commands: t.List[str] = []
+    for item in read_unit(tree, "%s.service" % service.name, without=(DROP_IN,)):
+        if item.section == "Service" and item.key == "ExecStop":
+            # An empty assignment clears what came before (systemd.service(5)).
+            commands = [*commands, " ".join(item.value.split())] if item.value else []
+    return any(command.endswith("flush ruleset") for command in commands)
 
 
 def _always(_tree: Tree, _service: str) -> bool:

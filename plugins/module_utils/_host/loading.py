@@ -8,6 +8,7 @@
 
 from __future__ import annotations
 
+import time
 import typing as t
 
 from .._compile.table import TABLE_NAME
@@ -16,11 +17,15 @@ from .errors import HostError
 from .files import Files
 from .kernel import outcome
 from .nft import Nft, NftError, NftUnknownError
+from .open_connections import learn
 from .persistence import (
     apply_persistence,
     write_record,
 )
 from .planning import Plan
+
+#: What nft may take at least, however late it is.
+_SECONDS = 1.0
 
 
 class ApplyError(HostError):
@@ -31,17 +36,27 @@ class UnknownOutcomeError(ApplyError):
     """Nobody knows which rules are in force: the old ones or the new ones."""
 
 
-def load(nft: Nft, transactions: t.Sequence[Transaction]) -> None:
-    """Loads one transaction after another.
+def load(nft: Nft, transactions: t.Sequence[Transaction], *, until: t.Optional[float] = None) -> t.List[str]:
+    """Loads one transaction after another. Before the first rules are in force, connections that are open are learned.
+
+    Args:
+        until: When nft is no longer waited for, by the monotonic clock; None: as long as always.
+
+    Returns:
+        What is to be said of that.
 
     Raises:
         UnknownOutcomeError: nft did not end by itself.
         ApplyError: One was refused.
     """
     before: t.Optional[Transaction] = None
+    notes: t.List[str] = []
     for transaction in transactions:
+        if transaction.enforces:
+            _count, problem = learn()
+            notes.extend([problem] if problem else [])
         try:
-            nft.load(transaction.text)
+            nft.load(transaction.text, seconds=None if until is None else max(_SECONDS, until - time.monotonic()))
         except NftError as exc:
             if transaction.tidies:
                 message = "the new ruleset is in force, but what it no longer uses could not be removed from the table."
@@ -54,6 +69,7 @@ def load(nft: Nft, transactions: t.Sequence[Transaction]) -> None:
                 message = "the new ruleset could not be loaded, the rules in force stay.%s" % _take_back(nft, before)
             raise ApplyError("%s The next run goes on from there.\n%s" % (message, exc)) from exc
         before = transaction
+    return notes
 
 
 def _take_back(nft: Nft, transaction: t.Optional[Transaction]) -> str:
@@ -89,7 +105,7 @@ def _check_outcome(plan: Plan, files: Files, nft: Nft) -> None:
 
 def apply_plan(plan: Plan, files: Files, nft: Nft) -> None:
     """The kernel first; the files only say what the kernel took."""
-    load(nft, plan.change.transactions)
+    plan.result["notes"].extend(load(nft, plan.change.transactions))
     _check_outcome(plan, files, nft)
     try:
         apply_persistence(files, plan.persistence)

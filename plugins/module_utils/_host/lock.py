@@ -17,8 +17,8 @@ import typing as t
 
 from .errors import HostError
 
-#: Longest wait for another run. The longest step of a run is a transaction, some seconds for the
-#: largest of sets.
+#: Longest wait for another run. The longest step of a run is a transaction, some seconds for the largest of sets. A
+#: run whose nft hangs may hold the lock for longer (:mod:`.nft`); waiting for that helps nobody, knowing of it does.
 WAIT_SECONDS = 60.0
 
 _POLL_SECONDS = 0.05
@@ -29,8 +29,11 @@ class LockError(HostError):
 
 
 @contextlib.contextmanager
-def hold_lock(path: str, wait_seconds: float = WAIT_SECONDS) -> t.Iterator[None]:
+def hold_lock(path: str, wait_seconds: t.Optional[float] = None) -> t.Iterator[None]:
     """Holds the lock; the kernel gives it back whichever way the process ends.
+
+    Args:
+        wait_seconds: Longest wait; None: :data:`WAIT_SECONDS`.
 
     Raises:
         LockError: Another run held it for all of ``wait_seconds``, or the file cannot be made.
@@ -40,7 +43,7 @@ def hold_lock(path: str, wait_seconds: float = WAIT_SECONDS) -> t.Iterator[None]
     except OSError as exc:
         raise LockError("%s: %s" % (path, exc.strerror)) from exc
     try:
-        _wait(descriptor, path, wait_seconds)
+        _wait(descriptor, path, WAIT_SECONDS if wait_seconds is None else wait_seconds)
         os.ftruncate(descriptor, 0)
         os.pwrite(descriptor, b"%d\n" % os.getpid(), 0)
         yield
@@ -61,8 +64,11 @@ def _wait(descriptor: int, path: str, wait_seconds: float) -> None:
             return
         if time.monotonic() >= deadline:
             holder = os.pread(descriptor, 32, 0).decode("ascii", "replace").strip()
+            # It was written to when the lock was taken.
+            held = max(0.0, time.time() - os.fstat(descriptor).st_mtime)
             raise LockError(
-                "another run of Palisade changes this host (process %s holds %s, waited %d seconds); run again when "
-                "it is done" % (holder or "unknown", path, wait_seconds)
+                "another run of Palisade changes this host (process %s holds %s, for %d seconds now, of which this run "
+                "waited %d); nothing was changed, run again when it is done. Where it hangs, 'ps --ppid %s' shows what "
+                "it waits for" % (holder or "unknown", path, held, wait_seconds, holder or "PID")
             )
         time.sleep(_POLL_SECONDS)

@@ -63,13 +63,16 @@ class Nft:
     def path(self) -> str:
         return self._arguments[0]
 
-    def load(self, text: str) -> None:
+    def load(self, text: str, *, seconds: t.Optional[float] = None) -> None:
         """Runs nft text as one transaction.
+
+        Args:
+            seconds: How long it may take, if less than always.
 
         Raises:
             NftError: It was refused, or not permitted, or nft did not end.
         """
-        self._run(("-f", "-"), text)
+        self._run(("-f", "-"), text, seconds=seconds)
 
     def check(self, text: str) -> None:
         """Whether nft and the kernel would take the text; nothing is changed.
@@ -115,9 +118,10 @@ class Nft:
                 return None
             raise
 
-    def _run(self, arguments: t.Sequence[str], text: str = "") -> str:
+    def _run(self, arguments: t.Sequence[str], text: str = "", *, seconds: t.Optional[float] = None) -> str:
+        limit = _SECONDS if seconds is None else min(_SECONDS, seconds)
         try:
-            done = run_program((*self._arguments, *arguments), text=text, seconds=_SECONDS)
+            done = run_program((*self._arguments, *arguments), text=text, seconds=limit)
         except CommandTimeoutError as exc:
             raise NftUnknownError(str(exc)) from exc
         except HostError as exc:

@@ -4,188 +4,135 @@
 
 # Note that this module util is PRIVATE to the collection and can change without notice.
 
-"""Connections that were open before connection tracking was: the first ruleset must not cut them.
+"""Connections that were open before connection tracking was: the first rules must not cut them.
 
 The kernel tracks connections only once a rule asks for their state. A packet of an older connection looks like
-the first of a new one then, and to which side the connection belongs depends on who happens to speak first: a
-database client whose server speaks next would be cut off. So the kernel is told of the sockets that there are,
-before the first rules are loaded, with the side that began each: a port that somebody listens on was called.
+the first of a new one then, and to which side the connection belongs depends on who happens to speak first. A
+database client whose server speaks next would be cut off. And where the host spoke first, its caller is taken for
+the one that was called: the caller's next connection from the same port is invalid (nf_conntrack_proto_tcp.c: a SYN
+in the direction of the answers) for as long as that is remembered.
+
+So the kernel is told of the connections that there are, with the side that began each: a port that somebody listens
+on was called. It is told after it has begun to track, and before any rule judges a packet: what begins later is seen
+from its first packet on.
 """
 
 from __future__ import annotations
 
-import errno
 import ipaddress
-import socket
-import struct
-import sys
 import typing as t
 
+from ._discovery.routes import local_addresses
 from ._discovery.tree import Tree
+from .sockets import PROC, UDP, Address, Socket, read_sockets
+from .tracking import TRACKED_STATES, Connection, Entry, Tracking
 
-_TCP, _UDP = socket.IPPROTO_TCP, socket.IPPROTO_UDP
-_TABLES = (("tcp", _TCP), ("tcp6", _TCP), ("udp", _UDP), ("udp6", _UDP))
-#: enum tcp state, net/tcp_states.h; a connected UDP socket is ESTABLISHED as well.
-_ESTABLISHED, _LISTEN = 1, 10
-
-_NETLINK_NETFILTER = 12
-_NEW = 1 << 8  # NFNL_SUBSYS_CTNETLINK, IPCTNL_MSG_CT_NEW
-_FLAGS = 0x1 | 0x4 | 0x200 | 0x400  # NLM_F_REQUEST, NLM_F_ACK, NLM_F_EXCL, NLM_F_CREATE
-_NESTED = 1 << 15
-_ERROR = 2
-
-# enum ctattr_type and its parts, linux/netfilter/nfnetlink_conntrack.h
-_ORIGINAL, _REPLY, _STATUS, _PROTOINFO, _TIMEOUT = 1, 2, 3, 4, 7
-_TUPLE_IP, _TUPLE_PROTOCOL = 1, 2
-_SOURCE_DESTINATION = {4: (1, 2), 6: (3, 4)}
-_NUMBER, _SOURCE_PORT, _DESTINATION_PORT = 1, 2, 3
-_PROTOINFO_TCP, _TCP_STATE, _TCP_FLAGS_ORIGINAL, _TCP_FLAGS_REPLY = 1, 1, 4, 5
-
-#: linux/netfilter/nf_conntrack_common.h: IPS_SEEN_REPLY, IPS_ASSURED, IPS_CONFIRMED.
-_LIVES = 0x02 | 0x04 | 0x08
-_TCP_CONNTRACK_ESTABLISHED = 3
-#: linux/netfilter/nf_conntrack_tcp.h: IP_CT_TCP_FLAG_BE_LIBERAL. Nobody knows the windows of these connections.
-_LIBERAL = 0x08
-#: Seconds, the kernel's own defaults (nf_conntrack-sysctl.rst).
-_LASTS = {_TCP: 432000, _UDP: 120}
-
-_HEADER = struct.Struct("=IHHII")
-_ATTRIBUTE = struct.Struct("=HH")
-_WORD = struct.Struct("=I")
-_SECONDS = 10.0
-
-Address = t.Union[ipaddress.IPv4Address, ipaddress.IPv6Address]
+#: How often an entry is made anew that a packet of the connection has made again meanwhile.
+_ATTEMPTS = 5
 
 
-class Connection(t.NamedTuple):
-    """A connection of this host, from the side that began it."""
+def learn(proc: str = PROC) -> t.Tuple[int, str]:
+    """Tells the kernel of the connections that there are; what it has seen from the beginning stays as it is.
 
-    protocol: int
-    source: Address
-    source_port: int
-    destination: Address
-    destination_port: int
-
-
-class _Socket(t.NamedTuple):
-    protocol: int
-    local: Address
-    local_port: int
-    remote: Address
-    remote_port: int
-    state: int
-
-
-def learn(root: str = "/") -> t.Tuple[int, str]:
-    """Tells the kernel of the connections that there are; those that it tracks already stay as they are.
+    Args:
+        proc: Where the tables of the sockets are.
 
     Returns:
         How many it did not know, and why it could not be told of others; empty where it could.
     """
-    known = 0
-    found = find_connections(Tree(root))
-    if not found:
-        return 0, ""
+    found = find_connections(proc)
+    told: t.List[Connection] = []
     try:
-        with socket.socket(socket.AF_NETLINK, socket.SOCK_RAW | socket.SOCK_CLOEXEC, _NETLINK_NETFILTER) as kernel:
-            kernel.settimeout(_SECONDS)
-            kernel.bind((0, 0))
-            for connection in found:
-                known += _tell(kernel, connection)
+        with Tracking() as tracking:
+            told.extend(connection for connection, state in found.items() if _tell(tracking, connection, state))
+            _end_ended(tracking, told, proc)
     except OSError as exc:
-        return known, (
+        if not found:
+            return 0, ""
+        return len(told), (
             "of %d open connections %d could be handed to connection tracking (%s); others that only the policies' "
-            "established connections let through may have to be opened again" % (len(found), known, exc.strerror or exc)
+            "established connections let through may have to be opened again"
+            % (len(found), len(told), exc.strerror or exc)
         )
-    return known, ""
+    return len(told), ""
 
 
-def find_connections(tree: Tree, proc: str = "/proc") -> t.List[Connection]:
-    """The TCP connections and connected UDP sockets of this network namespace, but for those on loopback."""
-    sockets = [one for name, protocol in _TABLES for one in _read(tree.lines("%s/net/%s" % (proc, name)), protocol)]
-    called = {(one.protocol, one.local_port) for one in sockets if _waits(one)}
-    return [
-        Connection(one.protocol, one.remote, one.remote_port, one.local, one.local_port)
-        if (one.protocol, one.local_port) in called
-        else Connection(one.protocol, one.local, one.local_port, one.remote, one.remote_port)
+def find_connections(proc: str = PROC) -> t.Dict[Connection, int]:
+    """The TCP connections and connected UDP sockets, but for those on loopback, each with the state of its socket."""
+    sockets = read_sockets(proc)
+    called = {(one.protocol, one.local_port, one.local) for one in sockets if one.waits}
+    return {
+        _connection(one, called=not called.isdisjoint(_listening(one))): one.state
         for one in sockets
-        if one.state == _ESTABLISHED and not one.local.is_loopback and one.remote_port
-    ]
+        if one.state in TRACKED_STATES and not one.waits and not one.local.is_loopback and one.remote_port
+    }
 
 
-def _waits(one: _Socket) -> bool:
-    """Whether the socket is called by others."""
-    return one.state == _LISTEN if one.protocol == _TCP else not one.remote_port
+def _listening(one: Socket) -> t.Iterator[t.Tuple[int, int, Address]]:
+    """Where somebody would listen who was called for this socket."""
+    for address in (one.local, ipaddress.IPv4Address(0), ipaddress.IPv6Address(0)):
+        yield one.protocol, one.local_port, address
 
 
-def _read(lines: t.Iterable[str], protocol: int) -> t.Iterator[_Socket]:
-    """The lines of a table of sockets (proc_pid_net(5)), without the heading and what else is none."""
-    for line in lines:
-        fields = line.split()
-        try:
-            local, local_port = _endpoint(fields[1])
-            remote, remote_port = _endpoint(fields[2])
-            yield _Socket(protocol, local, local_port, remote, remote_port, int(fields[3], 16))
-        except (IndexError, ValueError, struct.error):
-            continue
+def _connection(one: Socket, *, called: bool) -> Connection:
+    ours = Connection(one.protocol, one.local, one.local_port, one.remote, one.remote_port)
+    return ours.reversed() if called else ours
 
 
-def _endpoint(text: str) -> t.Tuple[Address, int]:
-    """``0100007F:0016``: words of the address in the byte order of this machine, and the port."""
-    digits, _colon, port = text.partition(":")
-    packed = b"".join(_WORD.pack(int(digits[at : at + 8], 16)) for at in range(0, len(digits), 8))
-    address = ipaddress.ip_address(packed)
-    mapped = address.ipv4_mapped if isinstance(address, ipaddress.IPv6Address) else None
-    return mapped or address, int(port, 16)
-
-
-def _tell(kernel: socket.socket, connection: Connection) -> int:
-    """1 if the kernel did not know the connection, 0 if it did.
+def _tell(tracking: Tracking, connection: Connection, state: int) -> bool:
+    """Whether the kernel did not know the connection, or only guessed at it.
 
     Raises:
         OSError: It did not take it.
     """
-    content = struct.pack("=BBH", socket.AF_INET if connection.source.version == 4 else socket.AF_INET6, 0, 0)
-    content += _entry(connection)
-    kernel.send(_HEADER.pack(_HEADER.size + len(content), _NEW, _FLAGS, 0, 0) + content)
-    answer = kernel.recv(4096)
-    kind = _HEADER.unpack_from(answer)[1]
-    number = -int.from_bytes(answer[16:20], sys.byteorder, signed=True) if kind == _ERROR else errno.EPROTO
-    if number not in (0, errno.EEXIST):
-        raise OSError(number, "connection tracking: error %d" % number)
-    return int(number == 0)
+    for _attempt in range(_ATTEMPTS):
+        if tracking.add(connection, state):
+            return True
+        entry = tracking.find(connection)
+        if entry is None:
+            continue
+        if not _is_guess(entry, connection):
+            return False
+        tracking.remove(connection, entry)
+    return False
 
 
-def _entry(connection: Connection) -> bytes:
-    there = _tuple(connection)
-    protocol, source, source_port, destination, destination_port = connection
-    back = _tuple(Connection(protocol, destination, destination_port, source, source_port))
-    parts = [
-        _nest(_ORIGINAL, there),
-        _nest(_REPLY, back),
-        _plain(_STATUS, struct.pack("!I", _LIVES)),
-        _plain(_TIMEOUT, struct.pack("!I", _LASTS[protocol])),
-    ]
-    if protocol == _TCP:
-        liberal = struct.pack("BB", _LIBERAL, _LIBERAL)
-        state = _plain(_TCP_STATE, bytes([_TCP_CONNTRACK_ESTABLISHED]))
-        flags = _plain(_TCP_FLAGS_ORIGINAL, liberal) + _plain(_TCP_FLAGS_REPLY, liberal)
-        parts.append(_nest(_PROTOINFO, _nest(_PROTOINFO_TCP, state + flags)))
-    return b"".join(parts)
+def _is_translated(entry: Entry) -> bool:
+    """Whether somebody changes its addresses or ports, so that they are not those of a socket."""
+    return entry.answers != entry.connection.reversed()
 
 
-def _tuple(connection: Connection) -> bytes:
-    source, destination = _SOURCE_DESTINATION[connection.source.version]
-    addresses = _plain(source, connection.source.packed) + _plain(destination, connection.destination.packed)
-    ports = _plain(_SOURCE_PORT, struct.pack("!H", connection.source_port))
-    ports += _plain(_DESTINATION_PORT, struct.pack("!H", connection.destination_port))
-    number = _plain(_NUMBER, bytes([connection.protocol]))
-    return _nest(_TUPLE_IP, addresses) + _nest(_TUPLE_PROTOCOL, number + ports)
+def _is_guess(entry: Entry, connection: Connection) -> bool:
+    """Whether the kernel saw a connection begin that had begun before."""
+    if _is_translated(entry):
+        return False
+    return not entry.answered or (entry.picked_up and entry.connection != connection)
 
 
-def _plain(number: int, value: bytes) -> bytes:
-    return _ATTRIBUTE.pack(_ATTRIBUTE.size + len(value), number) + value + b"\0" * (-len(value) % 4)
+def _end_ended(tracking: Tracking, told: t.Sequence[Connection], proc: str) -> None:
+    """Tells the kernel of connections of this host that are no more, and whose end it did not see.
 
+    Some had ended before it was told of them, some while nothing was tracked: it would wait for their end for days. And
+    some that it guessed at ended before anybody looked at the sockets.
 
-def _nest(number: int, content: bytes) -> bytes:
-    return _plain(number | _NESTED, content)
+    Raises:
+        OSError: It did not do it.
+    """
+    own = local_addresses(Tree(), proc)
+    candidates = {
+        entry.connection: entry
+        for entry in tracking.lasting()
+        if not _is_translated(entry) and not own.isdisjoint(map(str, (entry.connection[1], entry.connection[3])))
+    }
+    for connection in told:
+        entry = tracking.find(connection) if connection.protocol == UDP else None
+        if entry is not None:
+            candidates[entry.connection] = entry
+    # A table that changes while it is read may lack a socket that is there; hardly twice.
+    for _reading in range(2):
+        if candidates:
+            there = {_connection(one, called=False) for one in read_sockets(proc)}
+            for connection in [one for one in candidates if one in there or one.reversed() in there]:
+                del candidates[connection]
+    for entry in candidates.values():
+        tracking.end(entry)

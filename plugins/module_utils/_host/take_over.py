@@ -28,6 +28,7 @@ from .._compile.table import TABLE_NAME
 from ._discovery.boot_rules import read_nftables_rules
 from ._discovery.foreign_tables import Chain, Tables, read_tables
 from ._discovery.tree import Tree
+from .boot import LOADED
 from .conflicts import (
     CLEAR_IPTABLES,
     DAEMONS,
@@ -40,6 +41,7 @@ from .conflicts import (
 from .errors import HostError
 from .files import Files
 from .nft import Nft, NftRefusedError
+from .nftables_service import drop_in_for
 from .services import Service, can_be_masked, end_daemon, keep_from_starting
 from .ufw_chains import empty_ufw_chains
 
@@ -264,10 +266,17 @@ class _Planner:
                     "it before" % (table, table)
                 )
         for service in conflict.services:
-            if service.active and stop_flushes(self._tree, service):
+            if service.active and service.under_systemd:
+                # Our drop-in is in place by then.
+                drop_in = drop_in_for(self._files.locate("/"), "nft", LOADED)
+                whose = (
+                    "everybody but" if drop_in is not None and drop_in.seamless else "everybody, for an instant also of"
+                )
+                stopping = "stop it, because that deletes the tables of %s Palisade, or " % whose
                 yield (
-                    "nftables.service counts as active until the next boot: do not stop it, because that deletes the "
-                    "tables of everybody"
+                    "nftables.service counts as active until the next boot. Until then do not %sreload or restart it, "
+                    "because that loads the rules of its file again, which an update of its package may do, too: the "
+                    "next run removes them" % (stopping if stop_flushes(self._tree, service) else "")
                 )
 
     @staticmethod

@@ -19,7 +19,7 @@ import typing as t
 from .._compile.table import TABLE_NAME
 from .._nft.changes import Change
 from . import take_back, watchdog
-from .boot import FOLDER, RUN_FOLDER
+from .boot import FOLDER, RUN_FOLDER, UNIT
 from .errors import HostError
 from .files import Files
 from .history import HISTORY
@@ -178,7 +178,9 @@ def clean(files: Files) -> None:
     """Removes what a change that waits no longer has left."""
     if find_pending(files) is None:
         files.remove(_PROGRAM)
-        files.remove_folder(RUN_FOLDER)
+        # The unit has a folder there as well, and may be about to write into it.
+        if not files.exists(UNIT):
+            files.remove_folder(RUN_FOLDER)
 
 
 def report_taken_back(files: Files, token: t.Optional[str] = None) -> t.Optional[str]:

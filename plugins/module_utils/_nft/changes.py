@@ -10,7 +10,8 @@ One nft transaction is not atomic for packets: an interval set or map that is cr
 that starts using it reads as empty until the commit ends, and one that is emptied is empty at once for
 packets that are still on their way through the old rules. So there are three transactions:
 
-1. Add what is missing: sets, maps, constant chains with their rules. Nothing leads there yet.
+1. Add what is missing: sets, maps, constant chains with their rules. Nothing leads there yet. Before the first
+   rules of all, one that no packet meets has the kernel track connections from here on.
 2. Switch: refill the chains that differ. Each packet runs through either the old rules or the new ones.
 3. Remove what nothing leads to any more.
 
@@ -26,8 +27,10 @@ import typing as t
 
 from .._compile.table import (
     TABLE_NAME,
+    Field,
     Lookup,
     MapElement,
+    Match,
     NamedMap,
     SetReference,
     Statement,
@@ -61,6 +64,10 @@ _DELETION_ORDER = (
 )
 
 
+#: nf_conntrack hooks itself in once a rule of any chain looks at what it knows.
+_ASKING = TableRule((Match(Field.STATE, ("new",)),), ())
+
+
 class Transaction(t.NamedTuple):
     """nft text that takes effect as a whole or not at all.
 
@@ -71,6 +78,8 @@ class Transaction(t.NamedTuple):
         refills: The chains whose rules it replaces, which are there already.
         hushes: Text that empties the base chains which it gave their first rules; of any kernel, whether they are
             there or not.
+        enforces: It puts the first rules in force: until then no packet met one, but the kernel tracks connections
+            already, if the rules ask for their states.
     """
 
     text: str
@@ -78,6 +87,7 @@ class Transaction(t.NamedTuple):
     tidies: bool = False
     refills: t.Tuple[str, ...] = ()
     hushes: str = ""
+    enforces: bool = False
 
 
 class Change(t.NamedTuple):
@@ -117,18 +127,19 @@ def live_change(wanted: Table, held: t.Optional[HeldTable], differing: t.Abstrac
     """
     present = frozenset() if held is None else frozenset(held.blocks)
     obstacle = "" if held is None else _obstacle(wanted, held, differing)
+    enforces = _has_base_rules(wanted) and not _is_in_force(held)
     if obstacle:
-        return Change((Transaction(render_load(wanted)),), obstacle)
+        return Change((Transaction(render_load(wanted), enforces=enforces),), obstacle)
     stale = {chain.name for chain in wanted.chains if not chain.constant and _is_stale(chain, present, differing)}
     damaged = _damaged(wanted, present, differing)
     if not damaged:
-        return Change(tuple(_steps(wanted, present, stale)))
+        return Change(tuple(_steps(wanted, present, stale, enforces=enforces)))
     # The rules move to copies with the right contents under other names, the damaged ones go, and the
     # rules move back, so that the table ends as a function of the policy alone.
     names = _free_names(_leading_to(wanted, damaged), present | keys_of(wanted))
     detour = _renamed(wanted, names)
     moved = {before.name for before, after in zip(wanted.chains, detour.chains) if before != after}
-    return Change((*_steps(detour, present, stale | moved), *_steps(wanted, keys_of(detour), moved)))
+    return Change((*_steps(detour, present, stale | moved, enforces=enforces), *_steps(wanted, keys_of(detour), moved)))
 
 
 def deletion(held: t.Optional[HeldTable]) -> t.Tuple[Transaction, ...]:
@@ -136,13 +147,26 @@ def deletion(held: t.Optional[HeldTable]) -> t.Tuple[Transaction, ...]:
     return () if held is None else (Transaction("delete table inet %s\n" % TABLE_NAME),)
 
 
-def _steps(wanted: Table, present: t.AbstractSet[Key], stale: t.AbstractSet[str]) -> t.Iterator[Transaction]:
+def _has_base_rules(wanted: Table) -> bool:
+    return any(chain.hook and chain.rules for chain in wanted.chains)
+
+
+def _is_in_force(held: t.Optional[HeldTable]) -> bool:
+    """Whether packets meet a rule of the table."""
+    return held is not None and any(
+        block.size for (kind, _name), block in held.blocks.items() if kind == CHAIN and " hook " in block.declaration
+    )
+
+
+def _steps(
+    wanted: Table, present: t.AbstractSet[Key], stale: t.AbstractSet[str], *, enforces: bool = False
+) -> t.Iterator[Transaction]:
     """Add what is missing, refill the ``stale`` chains that are not constant, remove what is not wanted."""
     keys = keys_of(wanted)
     missing = keys - present
     inert = dataclasses.replace(
         wanted,
-        chains=tuple(chain if chain.constant else TableChain(chain.name, hook=chain.hook) for chain in wanted.chains),
+        chains=tuple(chain if chain.constant else _inert(chain, tracks=enforces) for chain in wanted.chains),
     )
     if not present:
         yield Transaction(render_table(inert), "delete table inet %s\n" % TABLE_NAME)
@@ -158,10 +182,19 @@ def _steps(wanted: Table, present: t.AbstractSet[Key], stale: t.AbstractSet[str]
                 for chain in wanted.chains
                 if chain.hook and chain.name in switched and (CHAIN, chain.name) not in present
             ),
+            enforces=enforces,
         )
     unwanted = present - keys
     if unwanted:
         yield Transaction(_removal(unwanted), tidies=True)
+
+
+def _inert(chain: TableChain, *, tracks: bool) -> TableChain:
+    """The chain without what it does. With ``tracks``, a rule that has no effect lets the kernel track connections."""
+    asks = (
+        tracks and not chain.hook and any(match.field is Field.STATE for rule in chain.rules for match in rule.matches)
+    )
+    return TableChain(chain.name, hook=chain.hook, rules=(_ASKING,) if asks else ())
 
 
 def _removal(keys: t.AbstractSet[Key]) -> str:

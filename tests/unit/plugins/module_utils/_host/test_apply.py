@@ -471,9 +471,10 @@ def test_files_are_not_written_before_the_kernel_accepted(machine: Machine, fail
 def test_a_change_by_others_at_the_same_time_is_told(machine: Machine, monkeypatch: pytest.MonkeyPatch) -> None:
     load = loading_module.load
 
-    def load_and_meddle(*arguments: t.Any) -> None:
-        load(*arguments)
+    def load_and_meddle(*arguments: t.Any) -> t.List[str]:
+        notes: t.List[str] = load(*arguments)
         machine.network.nft("insert rule inet palisade input tcp dport 23 accept\n")
+        return notes
 
     monkeypatch.setattr(loading_module, "load", load_and_meddle)
     assert "was changed by something else" in machine.run()["warnings"][0]

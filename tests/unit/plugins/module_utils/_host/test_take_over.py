@@ -11,6 +11,8 @@ import typing as t
 
 import pytest
 
+from ansible_collections.palisade.nftables.plugins.module_utils._host.boot import LOADED
+from ansible_collections.palisade.nftables.plugins.module_utils._host.nftables_service import DROP_IN, drop_in_for
 from ansible_collections.palisade.nftables.plugins.module_utils._host.take_over import (
     Plan,
     TakeOver,
@@ -73,7 +75,41 @@ class TestNftablesService:
         assert scene.host.calls == ["disable nftables.service"], "a mask would hide it from the units that follow it"
         assert scene.names() == []
         (sentence,) = plan.remains
-        assert "do not stop it" in sentence
+        assert "do not stop it, because that deletes the tables of everybody but Palisade, or reload" in sentence
+
+    @pytest.mark.parametrize(
+        ("override", "words"),
+        [
+            ("ExecStop=\n", "do not reload or restart it"),
+            (
+                "ExecStop=\nExecStop=/usr/sbin/nft delete table inet filter\n",
+                "do not reload or restart it",
+            ),
+            (
+                "ExecStop=\nExecStop=/usr/sbin/nft  flush ruleset\n",
+                "do not stop it, because that deletes the tables of everybody but Palisade, or reload or restart it",
+            ),
+            (
+                "ExecStopPost=/usr/bin/logger stopped\n",
+                "do not stop it, because that deletes the tables of everybody, for an instant also of Palisade, or",
+            ),
+        ],
+    )
+    def test_what_not_to_do_to_the_service_is_what_its_commands_do(
+        self, scene: Scene, override: str, words: str
+    ) -> None:
+        scene.machine.nft(FILTER)
+        scene.host.write("/etc/systemd/system/nftables.service.d/override.conf", "[Service]\n" + override)
+        (sentence,) = scene.plan().remains
+        assert "Until then %s" % words in sentence
+
+    def test_what_our_drop_in_does_about_it_is_not_what_the_service_does(self, scene: Scene) -> None:
+        scene.machine.nft(FILTER)
+        before = scene.plan().remains
+        made = drop_in_for(str(scene.host.root), "/usr/sbin/nft", LOADED)
+        assert made is not None
+        scene.host.write(DROP_IN, made.text)
+        assert scene.plan().remains == before
 
     @pytest.mark.parametrize(
         "more",

@@ -72,8 +72,35 @@ def test_sets_are_loaded_before_any_rule_uses_them(kernel: Kernel, table: Table)
     kernel.load(inert.text)
     loaded = kernel.table()
     assert loaded.names("set") == sorted(named.name for named in table.sets)
-    assert not any(loaded.blocks["chain", chain.name].size for chain in table.chains if not chain.constant)
+    assert not any(loaded.blocks["chain", chain.name].size for chain in table.chains if chain.hook)
     assert "elements" not in switch.text
+
+
+@pytest.mark.parametrize("layout", ["auto", "ordered"])
+@pytest.mark.parametrize("name", [name for name in VARIANTS if name not in ("nothing assigned", "no rules at all")])
+@pytest.mark.parametrize("before", ["nothing", "a table without rules"])
+def test_connections_are_tracked_before_the_first_rules_are_in_force(
+    kernel: Kernel, name: str, layout: str, before: str
+) -> None:
+    if before != "nothing":
+        kernel.apply(changed(firewall_assigned=[], firewall_default_policies=[]))
+    wanted = changed(**VARIANTS[name], firewall_layout=layout)
+    change = kernel.change(wanted)
+    assert [one.enforces for one in change.transactions] == [False, True]
+    assert "ct state" in change.transactions[0].text
+    kernel.load(change.transactions[0].text)
+    assert not any(block.size for block in kernel.table().blocks.values() if " hook " in block.declaration)
+    # Whoever is killed here learns of the connections next time.
+    again = kernel.change(wanted)
+    assert [one.enforces for one in again.transactions] == [True]
+    kernel.load(again.transactions[0].text)
+    assert kernel.table() == kernel.normal(wanted)
+    assert not any(one.enforces for one in kernel.change(changed(firewall_default_egress="reject")).transactions)
+
+
+def test_a_table_without_rules_tracks_nothing(kernel: Kernel) -> None:
+    change = kernel.change(changed(firewall_assigned=[], firewall_default_policies=[]))
+    assert not any(one.enforces or "ct state" in one.text for one in change.transactions)
 
 
 def test_a_change_of_rules_alone_is_one_transaction(kernel: Kernel, table: Table) -> None:
