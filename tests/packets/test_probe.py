@@ -98,7 +98,11 @@ def hosts() -> collections.abc.Iterator[Hosts]:
         router.nft(UPSTREAM)
         host.nft(rules_of_host())
         with Server(host, tcp=SERVED, udp=SERVED):
-            yield Hosts(prober, router, host)
+            found = Hosts(prober, router, host)
+            # Neighbours that are not known yet may take a second to find.
+            echoes = [{"protocol": "icmp", "address": HOST[family]} for family in FAMILIES]
+            assert [answer.outcome.value for answer in ask(found, *echoes, pace=Pace(seconds=20))] == ["answered"] * 2
+            yield found
 
 
 def limit_errors(host: Host, milliseconds: int) -> None:
