@@ -83,7 +83,11 @@ class ActionModule(ActionBase):
         rounds = verification.rounds()
         verification.look_closer([_read_round(one) for one in arguments["rounds"]])
         rows = verification.rows
-        text = render(host, rows, left_out) if questions else "%s: its firewall_state is absent; nothing asked" % host
+        text = render(host, rows, left_out)
+        if not questions:
+            text = "%s: nothing asked, its firewall_state is absent" % host
+        elif not arguments["answers"]:
+            text = "%s: nothing asked, nobody but the host itself was to ask" % host
         for sender, reason in verification.silent_senders.items():
             text += "\n%s did not ask: %s" % (sender, reason)
         different = [row for row in rows if row.result is Result.DIFFERENT]
@@ -92,8 +96,10 @@ class ActionModule(ActionBase):
             "rows": [row_to_plain(row) for row in rows],
             "counts": summarise(rows),
             "left_out": left_out,
-            # Nothing is verified where nothing could be asked.
-            "verified": not different and bool(asked or not questions) and not verification.silent_senders,
+            # Nothing is verified where nobody could ask what was to be asked.
+            "verified": not different
+            and not verification.silent_senders
+            and bool(asked or not questions or not arguments["answers"]),
             "rounds": rounds,
             "text": text,
         }

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The probe sees what the kernel does with its packets: every way to answer, to refuse and to be silent (R103)."""
+"""The probe sees what the kernel does with its packets: every way to answer, to refuse and to be silent."""
 
 from __future__ import annotations
 
@@ -126,7 +126,7 @@ def summary(answer: Answer) -> t.Tuple[str, str, str]:
 
 @pytest.mark.parametrize("family", FAMILIES)
 class TestOfBothFamilies:
-    def test_tcp(self, hosts: Hosts, family: int) -> None:
+    def test_r103_open_closed_and_dropped(self, hosts: Hosts, family: int) -> None:
         assert said(hosts, "tcp", family, 80) == ("connected", "", "")
         assert said(hosts, "tcp", family, 81) == ("refused", "", "")
         assert said(hosts, "tcp", family, DROPPED) == ("filtered", "", "")

@@ -6,6 +6,9 @@
 
 from __future__ import annotations
 
+import pathlib
+import re
+import socket
 import typing as t
 
 import pytest
@@ -53,6 +56,25 @@ table bridge provider {
 """
 
 
+CHECKOUT = pathlib.Path(__file__).resolve().parents[2]
+PAGE = CHECKOUT / "docs" / "verify.md"
+
+_CLIENT_PORT = re.compile(r"(from [0-9.]+ port) [0-9]+")
+
+
+def shown_lines(beginning: str) -> t.List[str]:
+    """The lines of the example of the page that begins so, without those that stand for others."""
+    text = PAGE.read_text(encoding="utf-8")
+    start = text.index("```\n%s" % beginning) + len("```\n")
+    return [line for line in text[start : text.index("```", start)].splitlines() if line.strip() != "..."]
+
+
+def printed_lines(run: Run) -> t.Set[str]:
+    """The last text, a port that the kernel chose put as the page has it."""
+    last = [data["text"] for _word, _host, data in run.results if "rows" in data][-1]
+    return {_CLIENT_PORT.sub(r"\1 40000", line) for line in last.splitlines()}
+
+
 def verify(fleet: Fleet, *arguments: str, sender: str = "outsider") -> Run:
     return fleet.run("palisade.nftables.verify", "-l", "web1", "-e", "palisade_from=%s" % sender, *arguments)
 
@@ -90,6 +112,7 @@ def test_as_the_policies_say(web: Fleet) -> None:
     assert found["icmp", None]["seen"] == "answered"
     assert run.executions == {"web1": 0, "outsider": 1}
     assert run.changed() == {"web1": 0}
+    assert set(shown_lines("web1: ")) <= printed_lines(run)
 
 
 def test_which_layer_refuses(web: Fleet) -> None:
@@ -104,7 +127,6 @@ def test_which_layer_refuses(web: Fleet) -> None:
     assert "What was seen is not what the policies say" in run.output
     found = rows(run)
     layers = {key: row["layer"] for key, row in found.items() if row["result"] == "different"}
-    print(run.output[-8000:])
     assert layers == {
         ("tcp", 8001): "another table of the host",
         ("tcp", 8003): "another table of the host",
@@ -116,3 +138,91 @@ def test_which_layer_refuses(web: Fleet) -> None:
     assert "chain prerouting of table ip sooner (prerouting, priority -300) refuses it" in found["tcp", 8003]["because"]
     assert "drop, by byhand. See the playbook plan" in found["tcp", 8007]["because"]
     assert found["tcp", 443]["result"] == "as expected"
+    assert set(shown_lines("tcp 192.0.2.1 port 8001")) <= printed_lines(run)
+
+
+def test_what_is_open_that_should_not_be(web: Fleet) -> None:
+    """A rule that somebody added by hand opens a port; and silence over UDP is told by what the host counted."""
+    host = web.hosts["web1"]
+    host.run(["nft", "insert rule inet palisade input tcp dport 5432 accept comment byhand"])
+    with (
+        Server(host, tcp=[5432], udp=[53]),
+        host.socket(socket.AF_INET, socket.SOCK_DGRAM) as mute,
+    ):
+        mute.bind((WEB, 5001))
+        unseen = verify(web, "-e", "palisade_look=false")
+        run = verify(web)
+    found = rows(unseen)
+    assert unseen.status != 0
+    assert (found["tcp", 5432]["result"], found["tcp", 5432]["layer"]) == ("different", "unknown")
+    assert found["tcp", 5432]["because"] == "nobody looked at the host while it was asked"
+    assert found["udp", 5001]["result"] == "cannot be told"
+    assert unseen.executions["web1"] == 0
+    found = rows(run)
+    assert run.status != 0
+    assert [key for key, row in found.items() if row["result"] == "different"] == [("tcp", 5432)]
+    assert (found["tcp", 5432]["expected"], found["tcp", 5432]["seen"]) == ("drop", "connected")
+    assert found["tcp", 5432]["layer"] == "host policy"
+    assert found["tcp", 5432]["rule"] == "none matches, and the default action of ingress is drop"
+    assert found["udp", 5001]["note"] == "no answer, but policy/web/1 counted it"
+
+
+EGRESS = """
+firewall_policies:
+  database:
+    rules:
+      - {direction: ingress, protocol: tcp, destination_ports: [22, 5432], sources: [group:webservers], action: accept}
+  outgoing:
+    rules:
+      - {direction: egress, protocol: tcp, destination_ports: 5432, action: accept}
+      - {direction: egress, protocol: tcp, destination_ports: 23, action: reject}
+      - {direction: egress, protocol: udp, action: drop}
+"""
+
+
+def test_between_hosts_both_have_a_say(fleet: Fleet) -> None:
+    """The policies of the asking host count on the way out, those of the other on the way in; two hosts ask."""
+    fleet.add("db1", "192.0.2.2", firewall_assigned=["database"])
+    fleet.add("web1", WEB, ["webservers"], firewall_assigned=["outgoing"])
+    fleet.add("web2", "192.0.2.3")
+    fleet.write("group_vars/all.yml", EGRESS)
+    assert fleet.deploy().status == 0
+    with Server(fleet.hosts["db1"], tcp=[22, 5432], udp=[53]):
+        run = fleet.run(
+            "palisade.nftables.verify",
+            "-l",
+            "db1",
+            "-e",
+            "palisade_from=web1,web2",
+            "-e",
+            '{"palisade_ports": ["udp/53"]}',
+        )
+    assert run.status == 0, run.output
+    last = [data["rows"] for _word, _host, data in run.results if "rows" in data][-1]
+    found = {(row["sender"], row["protocol"], row["port"]): row for row in last}
+    said = {key: (row["expected"], row["origin"], row["decided_at"], row["seen"]) for key, row in found.items()}
+    assert said["web1", "tcp", 5432] == ("accept", "database[0]", "receiver", "connected")
+    assert said["web1", "tcp", 22] == ("drop", "default-egress", "sender", "filtered")
+    assert said["web1", "tcp", 23] == ("reject", "outgoing[1]", "sender", "refused")
+    assert said["web1", "udp", 53] == ("drop", "outgoing[2]", "sender", "filtered")
+    assert said["web2", "tcp", 22] == ("drop", "default-ingress", "receiver", "filtered")
+    assert {row["result"] for row in found.values()} == {"as expected"}
+
+
+def test_who_cannot_ask(web: Fleet) -> None:
+    nobody = verify(web, sender="databases")
+    assert nobody.status != 0
+    assert "No host matches palisade_from" in nobody.output
+    web.hosts["outsider"].ip("link set eth0 down")
+    cut_off = verify(web)
+    assert cut_off.status != 0
+    assert {row["result"] for row in rows(cut_off).values()} == {"not asked"}
+    assert {row["detail"] for row in rows(cut_off).values()} == {"there is no route to the address from here"}
+
+
+def test_a_host_without_a_firewall(fleet: Fleet) -> None:
+    fleet.add("web1", WEB, firewall_state="absent")
+    fleet.add("outsider", OUTSIDER, firewall_state="absent")
+    run = verify(fleet)
+    assert run.status == 0
+    assert "web1: nothing asked, its firewall_state is absent" in run.output
