@@ -209,6 +209,30 @@ def test_between_hosts_both_have_a_say(fleet: Fleet) -> None:
     assert {row["result"] for row in found.values()} == {"as expected"}
 
 
+RESOLVING = """
+firewall_policies:
+  resolver: {rules: [{direction: ingress, service: dns, action: accept}]}
+  outgoing: {rules: [{direction: egress, protocol: tcp, destination_ports: 443, action: accept}]}
+"""
+
+
+def test_what_a_safeguard_of_the_asking_host_lets_out(fleet: Fleet) -> None:
+    """Its variables do not know its resolver. The host does, so it is looked at before anything is said to differ."""
+    fleet.add("db1", "192.0.2.2", firewall_assigned=["resolver"])
+    fleet.add("web1", WEB, firewall_assigned=["outgoing"])
+    fleet.write("group_vars/all.yml", RESOLVING)
+    fleet.hosts["web1"].run(["sh", "-c", "rm -f /etc/resolv.conf; echo nameserver 192.0.2.2 >/etc/resolv.conf"])
+    assert fleet.deploy().status == 0
+    with Server(fleet.hosts["db1"], tcp=[53], udp=[53]):
+        run = fleet.run("palisade.nftables.verify", "-l", "db1", "-e", "palisade_from=web1")
+    assert run.status == 0, run.output
+    found = rows(run)
+    for protocol, seen in (("udp", "answered"), ("tcp", "connected")):
+        row = found[protocol, 53]
+        assert (row["expected"], row["seen"], row["note"]) == ("accept", seen, "decided by dns on web1")
+    assert found["tcp", 5432]["origin"] == "default-egress"
+
+
 def test_who_cannot_ask(web: Fleet) -> None:
     nobody = verify(web, sender="databases")
     assert nobody.status != 0

@@ -227,7 +227,9 @@ def _with_facts(row: Row, looked: t.Sequence[Looked]) -> Row:
     expectation = row.expectation
     if expectation is None or expectation.deciding.is_answer:
         return row
-    deciding = next((one for one in looked if one.wanted != "accept"), looked[-1])
+    # Where all accept it, the host is named that would have refused it by its variables alone.
+    refused = next((one for one in looked if one.role == expectation.deciding.host), looked[-1])
+    deciding = next((one for one in looked if one.wanted != "accept"), refused)
     hosts = {leg.host for leg in expectation.legs}
     if deciding.wanted == row.expected or hosts != {one.role for one in looked}:
         return row
