@@ -11,7 +11,7 @@ import typing as t
 from ansible.errors import AnsibleActionFail
 from ansible.plugins.action import ActionBase
 
-from ..module_utils._analysis.asking import Question, QuestionError, choose_questions, read_extra
+from ..module_utils._analysis.asking import Question, QuestionError, choose_questions, read_extra, read_listeners
 from ..module_utils._analysis.verification_text import render, row_to_plain, summarise
 from ..module_utils._analysis.verifying import Result
 from ..module_utils._core.errors import PolicyError
@@ -25,6 +25,7 @@ from ..plugin_utils._verifying import Round, Verification, read_addresses
 _ARGUMENTS = {
     "step": {"type": "str", "choices": ["choose", "observe", "judge"], "required": True},
     "ports": {"type": "list", "elements": "raw", "default": []},
+    "listeners": {"type": "list", "elements": "dict", "default": []},
     "most": {"type": "int", "default": 100},
     "host": {"type": "str"},
     "packets": {"type": "list", "elements": "raw", "default": []},
@@ -78,7 +79,9 @@ class ActionModule(ActionBase):
 
     def _judge(self, host: str, arguments: t.Mapping[str, t.Any]) -> t.Dict[str, t.Any]:
         questions, left_out = self._questions(host, arguments)
-        verification = Verification(host, questions, self._program, read_addresses(arguments["seen_as"]))
+        listeners = read_listeners(arguments["listeners"])
+        seen_as = read_addresses(arguments["seen_as"])
+        verification = Verification(host, questions, self._program, seen_as, listeners)
         verification.judge(arguments["answers"])
         rounds = verification.rounds()
         verification.look_closer([_read_round(one) for one in arguments["rounds"]])
@@ -108,6 +111,7 @@ class ActionModule(ActionBase):
 
     def _questions(self, host: str, arguments: t.Mapping[str, t.Any]) -> t.Tuple[t.List[Question], int]:
         extra = [read_extra(port) for port in arguments["ports"]]
+        extra += [(one.protocol, one.port) for one in read_listeners(arguments["listeners"])]
         if arguments["most"] < 1:
             raise QuestionError("most: %d is less than 1" % arguments["most"])
         program = self._program(host)

@@ -50,6 +50,13 @@ options:
     type: list
     elements: raw
     default: []
+  listeners:
+    description:
+      - Who listens on the host, each with C(protocol), C(address) and C(port). They are asked too, and where one is,
+        a refused connection is not taken for an open port without a listener. The same for V(choose) and V(judge).
+    type: list
+    elements: dict
+    default: []
   most:
     description: The most questions to the host from each sender. The same for V(choose) and V(judge).
     type: int
@@ -229,6 +236,7 @@ from ..module_utils._verify_module import run_verify
 ARGUMENT_SPEC = {
     "step": {"type": "str", "choices": ["choose", "observe", "judge"], "required": True},
     "ports": {"type": "list", "elements": "raw", "default": []},
+    "listeners": {"type": "list", "elements": "dict", "default": []},
     "most": {"type": "int", "default": 100},
     "host": {"type": "str"},
     "packets": {"type": "list", "elements": "raw", "default": []},

@@ -11,7 +11,7 @@ from __future__ import annotations
 import collections
 import typing as t
 
-from ..module_utils._analysis.asking import Question
+from ..module_utils._analysis.asking import Listener, Question
 from ..module_utils._analysis.expecting import Expectation, expect, request_packets
 from ..module_utils._analysis.explain import packet_to_plain
 from ..module_utils._analysis.verifying import Looked, Other, Result, Row, Seen, judge, look_closer
@@ -68,11 +68,18 @@ class Verification:
         host: Whose firewall is verified.
         questions: What was asked, in the order of every sender's answers.
         seen_as: Addresses that the host sees instead of those that the senders have, by family.
+        listeners: Who is known to listen on the host.
     """
 
     def __init__(
-        self, host: str, questions: t.Sequence[Question], programs: Programs, seen_as: t.Mapping[int, int]
+        self,
+        host: str,
+        questions: t.Sequence[Question],
+        programs: Programs,
+        seen_as: t.Mapping[int, int],
+        listeners: t.Sequence[Listener] = (),
     ) -> None:
+        self._listeners = listeners
         self._host = host
         self._questions = questions
         self._programs = programs
@@ -89,8 +96,12 @@ class Verification:
                 self.silent_senders[sender] = str(result.get("msg") or "it did not ask")
                 continue
             for question, answer in zip(self._questions, answers):
-                seen = Seen.from_plain(answer)
-                self.rows.append(judge(sender, question, seen, self._expect(sender, question, seen)))
+                self.rows.append(self._judge_one(sender, question, answer))
+
+    def _judge_one(self, sender: str, question: Question, answer: t.Mapping[str, t.Any]) -> Row:
+        seen = Seen.from_plain(answer)
+        is_served = any(listener.serves(question) for listener in self._listeners)
+        return judge(sender, question, seen, self._expect(sender, question, seen), is_served=is_served)
 
     def _expect(self, sender: str, question: Question, seen: Seen) -> t.Optional[Expectation]:
         source = self._source(question, seen)
@@ -150,8 +161,7 @@ class Verification:
                 position = asked[row.sender]
                 asked[row.sender] += 1
                 if isinstance(listed, list) and position < len(listed):
-                    seen = Seen.from_plain(listed[position])
-                    row = judge(row.sender, row.question, seen, self._expect(row.sender, row.question, seen))
+                    row = self._judge_one(row.sender, row.question, listed[position])
                 if row.result in (Result.DIFFERENT, Result.UNCLEAR):
                     row = look_closer(row, looked.get(doubt.number, ()))
                 self.rows[doubt.number] = row
@@ -261,7 +271,7 @@ def read_addresses(texts: t.Iterable[object]) -> t.Dict[int, int]:
     for text in texts:
         try:
             family, address = parse_address(str(text))
-        except ValueError as exc:
-            raise ValueError("'%s' is not an address" % text) from exc
+        except ValueError:
+            raise ValueError("'%s' is not an address" % text) from None
         found[family] = address
     return found

@@ -15,7 +15,7 @@ from __future__ import annotations
 import re
 import typing as t
 
-from .._core.addresses import format_address
+from .._core.addresses import format_address, parse_address
 from .._core.intervals import IntervalSet
 from .._core.ports import PortError, parse_ports
 from .._policy.model import Direction, Traffic
@@ -54,6 +54,44 @@ class Question(t.NamedTuple):
         """As the module ``probe`` takes it."""
         target = {"protocol": self.protocol, "address": format_address(self.family, self.address), "port": self.port}
         return {key: value for key, value in target.items() if value is not None}
+
+
+class Listener(t.NamedTuple):
+    """Who listens on the host: on one address, or on all of a family where ``address`` is 0."""
+
+    protocol: str
+    port: int
+    family: int
+    address: int
+
+    def serves(self, question: Question) -> bool:
+        return (self.protocol, self.port, self.family) == (
+            question.protocol,
+            question.port,
+            question.family,
+        ) and self.address in (0, question.address)
+
+
+def read_listeners(listed: t.Iterable[t.Mapping[str, t.Any]]) -> t.List[Listener]:
+    """Those that can be asked, of mappings with ``protocol``, ``address`` and ``port``; others are passed over.
+
+    One on ``::`` may serve IPv4 as well. It counts for IPv6 alone, of which that is known.
+    """
+    found = []
+    for one in listed:
+        try:
+            family, address = parse_address(str(one.get("address")).partition("%")[0])
+            listener = Listener(str(one.get("protocol")), int(str(one.get("port"))), family, address)
+        except ValueError:
+            continue
+        if listener.protocol in PORT_PROTOCOLS and listener.port and not _is_loopback(family, address):
+            found.append(listener)
+    return found
+
+
+def _is_loopback(family: int, address: int) -> bool:
+    """127.0.0.0/8 (RFC 1122) and ::1 (RFC 4291)."""
+    return address >> 24 == 127 if family == 4 else address == 1
 
 
 def read_extra(value: object) -> t.Tuple[str, int]:

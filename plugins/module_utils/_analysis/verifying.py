@@ -137,6 +137,7 @@ class Row:
         expected: ``accept``, ``drop`` or ``reject``; empty where nothing was asked.
         note: What is to be said beside the result; may be empty.
         layer, because: Of a difference.
+        is_served: As of :func:`judge`.
     """
 
     sender: str
@@ -148,27 +149,36 @@ class Row:
     note: str = ""
     layer: t.Optional[Layer] = None
     because: str = ""
+    is_served: bool = False
 
     @property
     def address(self) -> str:
         return format_address(self.question.family, self.question.address)
 
 
-def judge(sender: str, question: Question, seen: Seen, expectation: t.Optional[Expectation]) -> Row:
-    """What was seen beside what was expected."""
+def judge(
+    sender: str, question: Question, seen: Seen, expectation: t.Optional[Expectation], *, is_served: bool = False
+) -> Row:
+    """What was seen beside what was expected.
+
+    Args:
+        is_served: Whether somebody is known to listen there, so that an open port would not be refused.
+    """
     address = format_address(question.family, question.address)
     if seen.outcome == "error" or expectation is None:
         return Row(sender, question, seen, expectation, "", Result.NOT_ASKED, seen.detail)
     action = expectation.action
-    result, note = _compare(action, seen, address)
-    row = Row(sender, question, seen, expectation, action.value, result, note)
+    result, note = _compare(action, seen, address, is_served=is_served)
+    row = Row(sender, question, seen, expectation, action.value, result, note, is_served=is_served)
     return _first_guess(row) if result is Result.DIFFERENT else row
 
 
-def _compare(action: Action, seen: Seen, address: str) -> t.Tuple[Result, str]:
+def _compare(action: Action, seen: Seen, address: str, *, is_served: bool) -> t.Tuple[Result, str]:
     if action is Action.ACCEPT:
         if seen.outcome in _THROUGH:
             return Result.AS_EXPECTED, ""
+        if seen.outcome == "refused" and is_served:
+            return Result.DIFFERENT, "somebody listens there"
         if seen.outcome == "refused":
             return Result.AS_EXPECTED, "open, and nobody listens"
         if seen.outcome == "silent" and not seen.here:
@@ -233,7 +243,7 @@ def _with_facts(row: Row, looked: t.Sequence[Looked]) -> Row:
     hosts = {leg.host for leg in expectation.legs}
     if deciding.wanted == row.expected or hosts != {one.role for one in looked}:
         return row
-    result, note = _compare(Action(deciding.wanted), row.seen, row.address)
+    result, note = _compare(Action(deciding.wanted), row.seen, row.address, is_served=row.is_served)
     said = "%s on %s" % (deciding.wanted_origin or "a safeguard", deciding.host)
     return replace(row, expected=deciding.wanted, result=result, note=note or "decided by %s" % said)
 

@@ -12,10 +12,12 @@ import pytest
 
 from ansible_collections.palisade.nftables.plugins.module_utils._analysis.asking import (
     CLOSED_AS_A_RULE,
+    Listener,
     Question,
     QuestionError,
     choose_questions,
     read_extra,
+    read_listeners,
 )
 from ansible_collections.palisade.nftables.plugins.module_utils._core.addresses import parse_address
 from ansible_collections.palisade.nftables.plugins.module_utils._policy.parse import parse_firewall
@@ -87,3 +89,21 @@ def test_ports_to_ask_as_well(value: object, port: t.Tuple[str, int]) -> None:
 def test_what_is_no_port(value: object) -> None:
     with pytest.raises(QuestionError, match="port"):
         read_extra(value)
+
+
+def test_listeners() -> None:
+    """What nobody outside can ask is no listener to us."""
+    listed = [
+        {"protocol": "tcp", "address": "0.0.0.0", "port": 80},
+        {"protocol": "udp", "address": "2001:db8::1", "port": 53},
+        {"protocol": "tcp", "address": "127.0.0.53", "port": 53},
+        {"protocol": "tcp", "address": "::1", "port": 25},
+        {"protocol": "sctp", "address": "::", "port": 9},
+        {"protocol": "icmp", "address": "0.0.0.0", "port": None},
+    ]
+    http, dns = read_listeners(listed)
+    assert (http, dns) == (Listener("tcp", 80, 4, 0), Listener("udp", 53, 6, OWN[6]))
+    assert http.serves(Question("tcp", 80, 4, OWN[4]))
+    assert not http.serves(Question("tcp", 80, 6, OWN[6]))
+    assert dns.serves(Question("udp", 53, 6, OWN[6]))
+    assert not dns.serves(Question("udp", 53, 6, OWN[6] + 1))

@@ -100,6 +100,15 @@ def test_what_is_a_difference_over_udp(expected: str, outcome: str, result: str)
     assert row_of(expected, outcome, "udp").result.value == result
 
 
+def test_a_refusal_where_somebody_listens() -> None:
+    question, found = expectation("accept")
+    row = judge("outsider", question, Seen("refused", source=OUTSIDER), found, is_served=True)
+    assert (row.result.value, row.note) == ("different", "somebody listens there")
+    closer = look_closer(row, [look("accept", counted=1, behind=(LATER,))])
+    assert closer.layer is not None
+    assert closer.layer.value == "another table of the host"
+
+
 def test_without_a_look_a_router_that_says_so_is_known() -> None:
     row = row_of("accept", "unreachable", icmp="admin-prohibited", icmp_sender=ROUTER)
     assert row.layer is not None
