@@ -98,7 +98,7 @@ def fixture_web(fleet: Fleet) -> Fleet:
 def test_as_the_policies_say(web: Fleet) -> None:
     """Nothing differs, open ports without a listener and silent servers included; nobody looks at the host then."""
     with Server(web.hosts["web1"], tcp=[80, 5432], udp=[53]):
-        run = verify(web, "-e", '{"palisade_ports": [8081]}')
+        run = verify(web, "-e", "palisade_ports=8081")
     assert run.status == 0, run.output
     found = rows(run)
     assert {row["result"] for row in found.values()} == {"as expected"}
@@ -182,31 +182,38 @@ firewall_policies:
 
 def test_between_hosts_both_have_a_say(fleet: Fleet) -> None:
     """The policies of the asking host count on the way out, those of the other on the way in; two hosts ask."""
-    fleet.add("db1", "192.0.2.2", firewall_assigned=["database"])
-    fleet.add("web1", WEB, ["webservers"], firewall_assigned=["outgoing"])
-    fleet.add("web2", "192.0.2.3")
+    addresses = {"db1": "192.0.2.2", "web1": WEB, "web2": "192.0.2.3"}
+    fleet.add("db1", addresses["db1"], firewall_assigned=["database"], firewall_addresses=["192.0.2.2", "2001:db8::2"])
+    web = {"firewall_addresses": [WEB, "2001:db8::1"], "firewall_assigned": ["outgoing"]}
+    fleet.add("web1", addresses["web1"], ["webservers"], **web)
+    fleet.add("web2", addresses["web2"])
+    for name, address in addresses.items():
+        fleet.hosts[name].ip("address add 2001:db8::%s/64 dev eth0 nodad" % address[-1])
     fleet.write("group_vars/all.yml", EGRESS)
     assert fleet.deploy().status == 0
     with Server(fleet.hosts["db1"], tcp=[22, 5432], udp=[53]):
-        run = fleet.run(
-            "palisade.nftables.verify",
-            "-l",
-            "db1",
-            "-e",
-            "palisade_from=web1,web2",
-            "-e",
-            '{"palisade_ports": ["udp/53"]}',
-        )
+        arguments = ["-l", "db1", "-e", "palisade_from=web1,web2", "-e", "palisade_ports=8080,udp/53"]
+        run = fleet.run("palisade.nftables.verify", *arguments)
     assert run.status == 0, run.output
     last = [data["rows"] for _word, _host, data in run.results if "rows" in data][-1]
-    found = {(row["sender"], row["protocol"], row["port"]): row for row in last}
-    said = {key: (row["expected"], row["origin"], row["decided_at"], row["seen"]) for key, row in found.items()}
-    assert said["web1", "tcp", 5432] == ("accept", "database[0]", "receiver", "connected")
-    assert said["web1", "tcp", 22] == ("drop", "default-egress", "sender", "filtered")
-    assert said["web1", "tcp", 23] == ("reject", "outgoing[1]", "sender", "refused")
-    assert said["web1", "udp", 53] == ("drop", "outgoing[2]", "sender", "filtered")
-    assert said["web2", "tcp", 22] == ("drop", "default-ingress", "receiver", "filtered")
-    assert {row["result"] for row in found.values()} == {"as expected"}
+    assert {row["result"] for row in last} == {"as expected"}
+    for address in ("192.0.2.2", "2001:db8::2"):
+        said = {
+            (row["sender"], row["protocol"], row["port"]): (
+                row["expected"],
+                row["origin"],
+                row["decided_at"],
+                row["seen"],
+            )
+            for row in last
+            if row["address"] == address
+        }
+        assert said["web1", "tcp", 5432] == ("accept", "database[0]", "receiver", "connected")
+        assert said["web1", "tcp", 22] == ("drop", "default-egress", "sender", "filtered")
+        assert said["web1", "tcp", 23] == ("reject", "outgoing[1]", "sender", "refused")
+        assert said["web1", "udp", 53] == ("drop", "outgoing[2]", "sender", "filtered")
+        assert said["web2", "tcp", 22] == ("drop", "default-ingress", "receiver", "filtered")
+    assert "default-egress on web1" in run.output
 
 
 RESOLVING = """

@@ -37,7 +37,7 @@ def render(host: str, rows: t.Sequence[Row], left_out: int) -> str:
 
 
 def _cells(row: Row) -> t.Tuple[str, ...]:
-    by = "" if row.expectation is None else str(row.expectation.deciding.decision.origin)
+    by = "" if row.expectation is None else _by(row, row.expectation.deciding)
     seen = row.seen.outcome
     if row.seen.icmp:
         seen = "%s (%s)" % (seen, row.seen.icmp)
@@ -46,6 +46,15 @@ def _cells(row: Row) -> t.Tuple[str, ...]:
     if row.note:
         seen = "%s, %s" % (seen, row.note)
     return row.sender, _asked(row), row.expected or "-", by or "-", seen
+
+
+def _by(row: Row, leg: Leg) -> str:
+    words = [str(leg.decision.origin)]
+    if leg.host == "sender":
+        words.append("on %s" % row.sender)
+    if leg.is_answer:
+        words.append("for the answer")
+    return " ".join(words)
 
 
 def _asked(row: Row) -> str:
