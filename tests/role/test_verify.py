@@ -98,7 +98,7 @@ def fixture_web(fleet: Fleet) -> Fleet:
 def test_as_the_policies_say(web: Fleet) -> None:
     """Nothing differs, open ports without a listener and silent servers included; nobody looks at the host then."""
     with Server(web.hosts["web1"], tcp=[80, 5432], udp=[53]):
-        run = verify(web, "-e", "palisade_ports=8081")
+        run = verify(web, "-e", "palisade_ports=8081", "-e", "palisade_timeout=6")
     assert run.status == 0, run.output
     found = rows(run)
     assert {row["result"] for row in found.values()} == {"as expected"}

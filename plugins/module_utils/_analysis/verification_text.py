@@ -39,12 +39,11 @@ def render(host: str, rows: t.Sequence[Row], left_out: int) -> str:
 def _cells(row: Row) -> t.Tuple[str, ...]:
     by = "" if row.expectation is None else _by(row, row.expectation.deciding)
     seen = row.seen.outcome
-    if row.seen.icmp:
-        seen = "%s (%s)" % (seen, row.seen.icmp)
     if row.result is not Result.AS_EXPECTED:
-        seen = "%s: %s" % (seen, row.result.value.upper() if row.result is Result.DIFFERENT else row.result.value)
-    if row.note:
-        seen = "%s, %s" % (seen, row.note)
+        seen += ": %s" % (row.result.value.upper() if row.result is Result.DIFFERENT else row.result.value)
+    notes = "; ".join(text for text in (row.seen.icmp, row.note) if text)
+    if notes:
+        seen += " (%s)" % notes
     return row.sender, _asked(row), row.expected or "-", by or "-", seen
 
 
