@@ -48,6 +48,17 @@ def test_r104_the_controller_asks_and_looks_with_sudo() -> None:
             assert (found["tcp", 22]["seen"], found["tcp", 443]["seen"]) == ("connected", "connected")
             assert found["tcp", 5432]["seen"] == "filtered"
 
+            # Whoever asks needs no root, whatever the inventory says of its hosts.
+            broken = {"ansible_become": True, "ansible_become_user": SUDO_USER, "ansible_become_exe": "/bin/false"}
+            site.write_inventory({**OPEN, **broken})
+            done = site.run_playbook("palisade.nftables.verify", "-v", "-e", "palisade_look=false")
+            assert done.returncode == 0, done.stdout
+            asked_as_root = ["-e", "palisade_look=false", "-e", "palisade_become=true"]
+            done = site.run_playbook("palisade.nftables.verify", *asked_as_root)
+            assert done.returncode == 2
+            assert "localhost did not ask" in done.stdout
+            site.write_inventory({**OPEN, "ansible_user": SUDO_USER})
+
             site.hosts["one"].nft(_LATER)
             done = site.run_playbook("palisade.nftables.verify", "-v")
         assert done.returncode == 2
