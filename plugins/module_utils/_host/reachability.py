@@ -12,15 +12,14 @@ Asked before a change and after it: what answered before and does not any more, 
 from __future__ import annotations
 
 import ipaddress
-import os
 import socket
-import struct
 import threading
 import typing as t
 
 from .._policy.hostfacts import DNS_PORT, HostFacts, Server
 from ._discovery.routes import interface_of
 from ._discovery.tree import Tree
+from .udp_questions import DNS_HEADER_OCTETS, NTP_OCTETS, dns_question, ntp_question
 
 #: Where the addresses of resolvers stand that are in use now (resolv.conf(5), systemd-resolved.service(8)).
 _RESOLV_CONF = ("/run/systemd/resolve/resolv.conf", "/etc/resolv.conf")
@@ -32,12 +31,6 @@ _UDP_SECONDS = 1.5
 _TCP_SECONDS = 3.0
 #: Addresses of no host: a route to them is a default route, or as good as one (RFC 5737, RFC 3849).
 _ELSEWHERE = {"IPv4": "192.0.2.1", "IPv6": "2001:db8::1"}
-
-_NTP_CLIENT = 0x23  # version 4, mode 3 (RFC 5905, section 7.3)
-_NTP_OCTETS = 48
-_DNS_HEADER = struct.Struct("!HHHHHH")
-_RECURSION_DESIRED = 0x0100
-_TYPE_NS, _CLASS_IN = 2, 1
 
 Target = t.Tuple[str, int]
 Check = t.Callable[[], bool]
@@ -113,17 +106,16 @@ def _is_elsewhere(text: str) -> bool:
 
 
 def _dns_answers(address: str, port: int) -> bool:
-    """Whether a resolver answers, whatever it answers: the name servers of the root (RFC 1035, section 4)."""
-    number = int.from_bytes(os.urandom(2), "big")
-    header = _DNS_HEADER.pack(number, _RECURSION_DESIRED, 1, 0, 0, 0)
-    question = header + b"\0" + struct.pack("!HH", _TYPE_NS, _CLASS_IN)
-    return _udp_answers(address, port, question, lambda answer: answer[:2] == header[:2] and len(answer) >= len(header))
+    """Whether a resolver answers, whatever it answers."""
+    question = dns_question()
+    return _udp_answers(
+        address, port, question, lambda answer: answer[:2] == question[:2] and len(answer) >= DNS_HEADER_OCTETS
+    )
 
 
 def _ntp_answers(address: str, port: int) -> bool:
-    """Whether a time server answers a client's request (RFC 5905)."""
-    request = bytes([_NTP_CLIENT]) + bytes(_NTP_OCTETS - 1)
-    return _udp_answers(address, port, request, lambda answer: len(answer) >= _NTP_OCTETS)
+    """Whether a time server answers a client's request."""
+    return _udp_answers(address, port, ntp_question(), lambda answer: len(answer) >= NTP_OCTETS)
 
 
 def _udp_answers(address: str, port: int, request: bytes, is_answer: t.Callable[[bytes], bool]) -> bool:
