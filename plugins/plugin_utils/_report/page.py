@@ -24,6 +24,9 @@ from .picture import draw
 
 _FOLDER = pathlib.Path(__file__).parent
 
+#: The parts of the script, each using what those before it define.
+_SCRIPTS = ("elements", "filters", "tip", "matrix", "hosts", "start")
+
 #: What could end the element that holds the data, or a line of it (ECMA-262, "JSON superset").
 _ESCAPES = {ord(one): "\\u%04x" % ord(one) for one in "<>&\u2028\u2029"}
 
@@ -35,7 +38,8 @@ def render_json(document: t.Mapping[str, t.Any]) -> str:
 
 def render_page(document: t.Mapping[str, t.Any]) -> str:
     """The report for people."""
-    style, script = (_FOLDER.joinpath(name).read_text(encoding="utf-8") for name in ("page.css", "page.js"))
+    style, page = (_FOLDER.joinpath(name).read_text(encoding="utf-8") for name in ("page.css", "page.html"))
+    script = _script()
     parts = {
         "POLICY": "default-src 'none'; script-src %s; style-src %s; base-uri 'none'; form-action 'none'"
         % (_digest(script), _digest(style)),
@@ -45,10 +49,15 @@ def render_page(document: t.Mapping[str, t.Any]) -> str:
         "PICTURE": draw(document),
         "DATA": render_json(document).strip().translate(_ESCAPES),
     }
-    page = _FOLDER.joinpath("page.html").read_text(encoding="utf-8")
     # In one pass: what is put in is not looked at again.
     pieces = page.split("%%")
     return "".join(parts[piece] if index % 2 else piece for index, piece in enumerate(pieces))
+
+
+def _script() -> str:
+    """The parts of the script as one, which has no name in common with anything else on the page."""
+    texts = (_FOLDER.joinpath("script", name + ".js").read_text(encoding="utf-8") for name in _SCRIPTS)
+    return '(function () {\n"use strict";\n%s})();\n' % "\n".join(texts)
 
 
 def _digest(text: str) -> str:
