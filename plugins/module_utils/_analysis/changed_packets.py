@@ -225,7 +225,7 @@ class _Comparison:
             except Undecided:
                 part.more = True
                 break
-        part.within.extend(regions)
+        part.within.extend(mine.regions)
         self._spell_out(part, question.whole, regions)
 
     def _clause(self, position: int, *, after: bool) -> Clause:

@@ -22,7 +22,8 @@ from .._policy.packet import Packet
 from .changed_packets import Change, Limits, Work, compare
 from .interface_classes import InterfaceClass, InterfaceClasses
 from .meaning import EVERYTHING, LANES, Decided, Decider, Lane, Meaning
-from .regions import contains, intersect, witness
+from .region_words import merge
+from .regions import Region, contains, intersect, witness
 
 
 class Place(t.NamedTuple):
@@ -88,15 +89,57 @@ def find_difference(before: Meaning, after: Meaning, limits: Limits = Limits()) 
     undecided: t.Dict[Decided, None] = {}
     work = Work(limits)
     for (one, other), lanes in _pairs(before, after, classes):
-        space = [region for lane in lanes for region in lane.space]
-        if any(lane.flow is None for lane in lanes):
-            space = list(EVERYTHING)
-        changes = compare(one, other, space, work)
+        changes = compare(one, other, _space(lanes, before, after), work)
         groups.extend(_group(change, lanes) for change in changes.found)
         undecided.update(dict.fromkeys(changes.undecided))
+    groups = _joined(groups)
     order = list(Action)
     groups.sort(key=lambda one: (order.index(one.after), order.index(one.before)))
     return Difference(tuple(groups), tuple(undecided), classes)
+
+
+def _joined(groups: t.Iterable[Group]) -> t.List[Group]:
+    """Groups for published ports together with those of the same packets for the host itself.
+
+    Rules of a kernel are others for the two, and still mean the same.
+    """
+    found: t.List[Group] = []
+    for group in groups:
+        index = next((at for at, one in enumerate(found) if _is_like(one, group)), None)
+        if index is None:
+            found.append(group)
+        else:
+            found[index] = replace(found[index], places=(*found[index].places, *group.places))
+    return found
+
+
+def _is_like(one: Group, other: Group) -> bool:
+    """Whether the packets of ``other`` are those of ``one`` as far as they can be on its lanes, for the same reason."""
+    mine, theirs = one.change, other.change
+    lanes = [place.lane for place in other.places]
+    if any(lane.flow is None for lane in lanes) or not (mine.exact and theirs.exact):
+        return False
+    if _reason(one) != _reason(other):
+        return False
+    parts = (intersect(region, space) for region in mine.regions for lane in lanes for space in lane.space)
+    return sorted(merge(part for part in parts if part is not None)) == sorted(merge(theirs.regions))
+
+
+def _reason(group: Group) -> t.Tuple[object, ...]:
+    change = group.change
+    return group.direction, group.before, group.after, change.before.by, change.after.by, change.others, change.more
+
+
+def _space(lanes: t.Iterable[Lane], before: Meaning, after: Meaning) -> t.List[Region]:
+    """The packets that are compared, in disjoint regions."""
+    # A lane that takes everything has no other beside it that it does not share its packets with.
+    whole = any(lane.flow is None for lane in lanes)
+    found: t.Sequence[Region] = EVERYTHING if whole else [region for lane in lanes for region in lane.space]
+    for told in (before.told, after.told):
+        if told is not EVERYTHING:
+            shared = (intersect(one, other) for one in found for other in told)
+            found = [one for one in shared if one is not None]
+    return list(found)
 
 
 _Pair = t.Tuple[Decider, Decider]

@@ -27,6 +27,9 @@ LISTED_GROUPS = 20
 #: Texts of regions that a line has; the others are counted.
 _LISTED_REGIONS = 3
 
+#: What fits a terminal, with the name of a host before it.
+_LONGEST_LINE = 110
+
 #: Rules that a line names, of those that were not decided.
 _LISTED_RULES = 5
 
@@ -62,7 +65,7 @@ def _group_to_plain(group: Group) -> t.Dict[str, t.Any]:
         "others_before": others if change.others_are_before else [],
         "others_after": [] if change.others_are_before else others,
         "more_rules": change.more,
-        "packets": _packets(change),
+        "packets": "; ".join(_packets(change)),
         "exact": change.exact,
         "states": [state.value for state in STATES if state in states_of(change.regions or change.within)],
         "places": [
@@ -117,26 +120,28 @@ def _count(groups: int) -> str:
 
 def _lines_of_group(group: Group) -> t.Iterator[str]:
     change = group.change
-    yield "newly %s: %s %s%s" % (
-        _PARTICIPLES[group.after],
-        group.direction.value,
-        _packets(change),
-        _where(group),
-    )
+    said = "newly %s: %s" % (_PARTICIPLES[group.after], group.direction.value)
+    packets, where = _packets(change), _where(group)
+    line = "%s %s%s" % (said, "; ".join(packets), where)
+    if len(line) <= _LONGEST_LINE:
+        yield line
+    else:
+        yield said + where
+        yield from ("    " + one for one in packets)
     yield "  before: %s" % _decision(change, before=True)
     yield "  after: %s" % _decision(change, before=False)
     yield "  for example: %s" % describe_packet(group.witness)
 
 
-def _packets(change: Change) -> str:
-    """All of them where that is short; else what they are part of, and some."""
-    texts = describe_regions(change.regions)
-    if change.exact and len(texts) <= _LISTED_REGIONS:
-        return "; ".join(texts)
-    whole = "part of %s" % "; ".join(describe_regions(change.within))
+def _packets(change: Change) -> t.List[str]:
+    """What they are, or what they are some of where they were not spelled out; each text stands by itself."""
+    texts = describe_regions(change.regions if change.exact else change.within)
+    listed = texts[:_LISTED_REGIONS]
+    if len(texts) > _LISTED_REGIONS:
+        listed.append("and %d more" % (len(texts) - _LISTED_REGIONS))
     if not change.exact:
-        return whole
-    return "%s: %s; and %d more" % (whole, "; ".join(texts[:_LISTED_REGIONS]), len(texts) - _LISTED_REGIONS)
+        listed[0] = "some of %s" % listed[0]
+    return listed
 
 
 def _decision(change: Change, *, before: bool) -> str:

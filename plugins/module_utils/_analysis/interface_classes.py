@@ -47,8 +47,13 @@ class InterfaceClasses:
         """``patterns``: names, or prefixes that end in ``*``."""
         # The most specific pattern comes first: a name before any prefix, then the longer prefix.
         self._patterns = sorted({LOOPBACK, *patterns}, key=lambda one: (one.endswith("*"), -len(one), one))
-        named = ((pattern, self._name_of(pattern)) for pattern in sorted({*self._patterns, ""}))
+        named = ((pattern, self._name_of(pattern)) for pattern in self._in_order())
         self.listed = tuple(InterfaceClass(pattern, name) for pattern, name in named if name is not None)
+
+    def _in_order(self) -> t.List[str]:
+        """The patterns, that of the most ordinary interface first, so that it is the one in examples."""
+        ordinary = self.pattern_of(Packet.interface)
+        return sorted({*self._patterns, ""}, key=lambda one: (one != ordinary, one))
 
     def pattern_of(self, interface: str) -> str:
         """The pattern of the class that an interface is in."""

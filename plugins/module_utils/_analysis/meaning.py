@@ -157,6 +157,9 @@ class Meaning:
     #: Patterns of interface names that make a difference.
     interfaces: t.Tuple[str, ...] = ()
 
+    #: The packets that it can tell of, disjoint regions of one family each.
+    told: t.Tuple[Region, ...] = EVERYTHING
+
     def decider(self, lane: Lane, interface: str) -> Decider:
         """What decides the packets of a lane on an interface."""
         raise NotImplementedError

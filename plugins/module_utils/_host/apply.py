@@ -17,7 +17,7 @@ from .boot import RULESET
 from .confirm import Confirm, Phase, check_answers, check_connection_is_new, client_of, expect_pending
 from .errors import HostError
 from .files import Files
-from .history import recall, remember, remove_history
+from .history import InForce, recall, remember, remove_history
 from .loading import ApplyError, UnknownOutcomeError, apply_plan, load
 from .lock import hold_lock
 from .nft import Nft, NftMissingError, find_nft
@@ -74,17 +74,17 @@ def _change(options: Options, host: Host, nft: Nft, wanted: Wanted) -> Result:
     if options.confirm.phase is Phase.BEGIN and not plan.change.is_tidying:
         _begin(plan, options, host, nft, wanted)
     else:
-        apply_plan(plan, files, nft)
-        _finish(options, plan, host, nft)
+        held = apply_plan(plan, files, nft)
+        _finish(options, plan, host, nft, InForce(held, wanted.facts))
     if told:
         unconfirmed.forget_taken_back(files)
     return plan.result
 
 
-def _finish(options: Options, plan: Plan, host: Host, nft: Nft) -> None:
+def _finish(options: Options, plan: Plan, host: Host, nft: Nft, in_force: InForce) -> None:
     """What comes after the ruleset is in force for good."""
     try:
-        remember(host.files, plan.table.load_text, options.variables or {}, options.groups)
+        remember(host.files, plan.table.load_text, options.variables or {}, options.groups, in_force)
     except HostError as exc:
         # It only cannot be gone back to.
         plan.result["notes"].append("the ruleset could not be kept to go back to: %s" % exc)
@@ -154,8 +154,8 @@ def _confirm(options: Options, host: Host, nft: Nft, wanted: Wanted) -> Result:
             "the change was confirmed and stays in force, but meanwhile something changed on this host: the table inet "
             "%s, or what a safeguard goes by. Run again" % TABLE_NAME
         )
-    apply_plan(plan, files, nft)
-    _finish(options, plan, host, nft)
+    held = apply_plan(plan, files, nft)
+    _finish(options, plan, host, nft, InForce(held, wanted.facts))
     plan.result["notes"].extend(notes)
     plan.result["confirmation"] = {"state": "confirmed", "waited": round(waited, 1)}
     return plan.result

@@ -23,6 +23,7 @@ from ._discovery.discover import discover
 from ._discovery.neighbours import find_neighbours
 from ._discovery.session import find_ssh_connection
 from .boot import boot_notice
+from .confirm import Phase
 from .conflicts import describe_coexistence, describe_refusal, find_managers
 from .errors import HostError
 from .files import Files
@@ -30,6 +31,7 @@ from .history import HISTORY
 from .holding import Holding
 from .kernel import Comparison, WantedTable, compare, read_live
 from .listings import Listings, list_both, list_held
+from .meaning import describe_meaning
 from .nft import Nft
 from .options import Host, Options, Result
 from .persistence import (
@@ -39,7 +41,15 @@ from .persistence import (
     plan_absence,
     plan_persistence,
 )
-from .report import count_held, count_table, describe_changes, describe_cost, describe_diff, describe_safeguards
+from .report import (
+    count_held,
+    count_table,
+    describe_changes,
+    describe_cost,
+    describe_diff,
+    describe_safeguards,
+    show_meaning,
+)
 from .safeguard_set import safeguard_of
 from .ssh_guard import GuardReport, guard_ssh
 from .take_over import Plan as TakeOverPlan
@@ -141,6 +151,10 @@ def make_plan(options: Options, host: Host, nft: Nft, wanted: Wanted) -> Plan:
         "warnings": warnings,
         "diff": describe_diff(comparison, listings, counts, firewall.effective_rules, wanted.safeguards),
     }
+    if options.diff and options.confirm.phase is not Phase.CONFIRM:
+        # A change that is confirmed was described when it was made.
+        meaning = describe_meaning(host.files, nft, comparison.held, wanted.program, equal=comparison.equal)
+        show_meaning(result, meaning)
     return Plan(table, comparison, change, persistence, record, others, result)
 
 
@@ -177,4 +191,6 @@ def plan_absent(files: Files, nft: t.Optional[Nft], *, diff: bool) -> t.Tuple[t.
         "warnings": [],
         "diff": {"before": before, "after": ""},
     }
+    if nft is not None and diff:
+        show_meaning(result, describe_meaning(files, nft, held, None, equal=held is None))
     return deletion(held), result
