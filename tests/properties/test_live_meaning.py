@@ -27,14 +27,26 @@ from ansible_collections.palisade.nftables.plugins.module_utils._compile.table i
     VerdictKind,
 )
 from ansible_collections.palisade.nftables.plugins.module_utils._core.intervals import IntervalSet
-from ansible_collections.palisade.nftables.plugins.module_utils._nft.read import LiveChain, LiveRule, LiveRuleset
+from ansible_collections.palisade.nftables.plugins.module_utils._nft.read import (
+    LiveChain,
+    LiveRule,
+    LiveRuleset,
+    read_ruleset,
+)
+from ansible_collections.palisade.nftables.plugins.module_utils._nft.text import render_load
 from ansible_collections.palisade.nftables.plugins.module_utils._policy.evaluate import evaluate
 from ansible_collections.palisade.nftables.plugins.module_utils._policy.model import Direction, Layout, Route, State
 from ansible_collections.palisade.nftables.plugins.module_utils._policy.packet import Packet
 from ansible_collections.palisade.nftables.plugins.module_utils._policy.program import Program
+from lab.namespaces import Host, Lab
+from lab.reexec import ensure_privileges, why_unavailable
+from tests.nft_versions import NftVersion, nft_versions
 from tests.packets.wording import program_of
 
 from .generate import PacketGenerator, PolicyGenerator
+
+if t.TYPE_CHECKING:
+    import collections.abc
 
 _RULES = 40
 _PACKETS = 600
@@ -73,6 +85,29 @@ def test_a_compiled_program_means_what_the_program_means(seed: int, layout: Layo
     program = _program(seed)
     ruleset = _live(compile_program(program, layout=layout))
     difference = find_difference(LiveMeaning(ruleset), ProgramMeaning(program), _LIMITS)
+    assert (difference.groups, difference.undecided) == ((), ())
+
+
+@pytest.fixture(name="host", scope="module")
+def fixture_host() -> collections.abc.Iterator[Host]:
+    reason = why_unavailable()
+    if reason is not None:
+        pytest.skip(reason)
+    ensure_privileges()
+    with Lab() as lab:
+        yield lab.host("meaning")
+
+
+@pytest.mark.parametrize("nft", nft_versions(), ids=lambda nft: str(nft.version))
+@pytest.mark.parametrize("layout", list(Layout), ids=lambda layout: str(layout.value))
+@pytest.mark.parametrize("seed", [1, 2, 5])
+def test_so_does_what_every_nft_lists_of_it(host: Host, seed: int, layout: Layout, nft: NftVersion) -> None:
+    program = _program(seed)
+    host.run([*nft.argv, "-f", "-"], input=render_load(compile_program(program, layout=layout)))
+    listed = host.run([*nft.argv, "-j", "-p", "list", "table", "inet", "palisade"]).stdout
+    # nft 0.9.8 does not survive the sight of a table that a newer one made.
+    host.run([*nft.argv, "delete", "table", "inet", "palisade"])
+    difference = find_difference(LiveMeaning(read_ruleset(listed)), ProgramMeaning(program), _LIMITS)
     assert (difference.groups, difference.undecided) == ((), ())
 
 

@@ -17,6 +17,7 @@ import typing as t
 from .._core.addresses import BITS, FAMILIES, format_interval
 from .._core.intervals import Interval, IntervalSet
 from .._policy.model import State
+from .._policy.traffic import ICMP, ICMPV6
 from .regions import (
     DESTINATION,
     DESTINATION_PORT,
@@ -43,6 +44,9 @@ from .wording import describe_ports, describe_protocols, describe_states, descri
 
 #: Addresses that one side lists.
 _LISTED = 5
+
+#: The protocol whose name says the family.
+_OWN_ICMP: t.Mapping[int, IntervalSet] = {4: IntervalSet.single(ICMP), 6: IntervalSet.single(ICMPV6)}
 
 _Both = t.Dict[int, Region]
 
@@ -119,7 +123,8 @@ def _describe(both: _Both) -> str:
     family = next(iter(both)) if len(both) == 1 else None
     protocols = IntervalSet(region[PROTOCOL])
     words = ["everything" if _is_any(region, PROTOCOL) else _protocols(protocols)]
-    if family is not None and _is_any(region, SOURCE) and _is_any(region, DESTINATION):
+    named = family is not None and protocols == _OWN_ICMP[family]
+    if family is not None and not named and _is_any(region, SOURCE) and _is_any(region, DESTINATION):
         words.insert(0, "IPv%d" % family)
     if region[TCP_RESET] == ((1, 1),):
         words.append("reset")

@@ -15,6 +15,7 @@ import typing as t
 from .._compile.compile import Compiled, compile_with_cost
 from .._compile.table import TABLE_NAME
 from .._nft.changes import Change, Transaction, deletion, live_change
+from .._nft.held import HeldTable
 from .._policy.hostfacts import HostFacts
 from .._policy.model import Firewall, Published
 from .._policy.parse import parse_firewall
@@ -31,7 +32,6 @@ from .history import HISTORY
 from .holding import Holding
 from .kernel import Comparison, WantedTable, compare, read_live
 from .listings import Listings, list_both, list_held
-from .meaning import describe_meaning
 from .nft import Nft
 from .options import Host, Options, Result
 from .persistence import (
@@ -153,9 +153,18 @@ def make_plan(options: Options, host: Host, nft: Nft, wanted: Wanted) -> Plan:
     }
     if options.diff and options.confirm.phase is not Phase.CONFIRM:
         # A change that is confirmed was described when it was made.
-        meaning = describe_meaning(host.files, nft, comparison.held, wanted.program, equal=comparison.equal)
+        meaning = _describe_meaning(host.files, nft, comparison.held, wanted.program, equal=comparison.equal)
         show_meaning(result, meaning)
     return Plan(table, comparison, change, persistence, record, others, result)
+
+
+def _describe_meaning(
+    files: Files, nft: Nft, held: t.Optional[HeldTable], after: t.Optional[Program], *, equal: bool
+) -> t.Dict[str, t.Any]:
+    """As :func:`.meaning.describe_meaning`."""
+    from .meaning import describe_meaning  # noqa: PLC0415 - it costs a host some 30 ms, and only diff mode needs it
+
+    return describe_meaning(files, nft, held, after, equal=equal)
 
 
 def _list_others(nft: Nft, holding: Holding) -> t.List[object]:
@@ -192,5 +201,5 @@ def plan_absent(files: Files, nft: t.Optional[Nft], *, diff: bool) -> t.Tuple[t.
         "diff": {"before": before, "after": ""},
     }
     if nft is not None and diff:
-        show_meaning(result, describe_meaning(files, nft, held, None, equal=held is None))
+        show_meaning(result, _describe_meaning(files, nft, held, None, equal=held is None))
     return deletion(held), result
