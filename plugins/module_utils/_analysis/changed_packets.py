@@ -118,7 +118,8 @@ def compare(before: Decider, after: Decider, space: t.Sequence[Region], work: Wo
 
     It is worked out in the same order whichever list is the first, so that the opposite comparison finds the opposite.
     """
-    if before.keys > after.keys:
+    # The shorter list first: where no rule was asked at all, that is one change and not one for each rule.
+    if (len(before.clauses), before.keys) > (len(after.clauses), after.keys):
         changes = _Comparison(after, before, space, work).run()
         return changes._replace(found=[one.mirrored() for one in changes.found])
     return _Comparison(before, after, space, work).run()
@@ -173,7 +174,7 @@ class _Comparison:
             if not entry.is_common:
                 self._look(position, entry)
         found = [part.finish(mine_is_before=mine_is_before) for part, mine_is_before in self._parts.values()]
-        return Changes(found, list(self._undecided))
+        return Changes(_joined(found), list(self._undecided))
 
     def _look(self, position: int, entry: Aligned) -> None:
         """What changes among the packets that first meet this clause."""
@@ -249,6 +250,29 @@ class _Comparison:
                             return
         except Undecided:
             part.exact = False
+
+
+def _joined(changes: t.Iterable[Change]) -> t.List[Change]:
+    """Changes between the same two rules together, whichever of them the packets meet first in the aligned list."""
+    found: t.Dict[t.Tuple[object, ...], Change] = {}
+    for change in changes:
+        before, after = change.before, change.after
+        # With others, it matters which side they are on.
+        others = (change.others, change.others_are_before, change.more) if change.others else None
+        key = (before.by, before.action, after.by, after.action, others)
+        known = found.get(key)
+        if known is None:
+            found[key] = change
+            continue
+        exact = known.exact and change.exact
+        found[key] = replace(
+            known,
+            within=(*known.within, *change.within),
+            regions=(*known.regions, *change.regions) if exact else (),
+            exact=exact,
+            more=known.more or change.more,
+        )
+    return list(found.values())
 
 
 class _Question:
