@@ -337,6 +337,44 @@ notes:
   type: list
   elements: str
   sample: []
+meaning:
+  description:
+    - Which packets get another verdict than from what the kernel holds, see C(docs/plan.md).
+  returned: success, in diff mode
+  type: dict
+  contains:
+    same:
+      description: Whether it is certain that no packet gets another verdict.
+      type: bool
+      returned: success
+    groups:
+      description:
+        - Disjoint groups of packets, 20 at most. C(packets) are those of C(direction) in words, all of them if C(exact)
+          is true; C(states) and C(places) say what the words leave out.
+        - C(before) and C(after) are the verdict of C(witness), one packet of the group, and the rule that decides it.
+          C(others_before) and C(others_after) are rules that decide others of the group; C(more_rules) says if there
+          are still more.
+      type: list
+      elements: dict
+      returned: success
+      sample: [{change: accepted, packets: tcp port 443, after: {verdict: accept, rule: 'web[0]', variable: v}}]
+    more:
+      description: How many groups there are besides those that are listed.
+      type: int
+      returned: success
+    undecided:
+      description: Rules that may change more, because finding out takes too long, or because they were not understood.
+      type: list
+      elements: str
+      returned: success
+    note:
+      description: What was compared, where it is not what the last run left.
+      type: str
+      returned: success
+    text:
+      description: All of it in words.
+      type: str
+      returned: success
 diff:
   description:
     - The table before and after, as nft lists it, below its counts and what the safeguards found.
@@ -350,6 +388,10 @@ diff:
       returned: success
     after:
       description: The table after.
+      type: str
+      returned: success
+    prepared:
+      description: The change in meaning, RV(meaning) in words, which Ansible shows below the diff.
       type: str
       returned: success
 """

@@ -109,7 +109,7 @@ class Changes:
         assert not change.replaces
         for transaction in change.transactions:
             self._nft.load(transaction.text)
-        as_wanted, self._record = outcome(self._nft, wanted, comparison, len(change.transactions))
+        as_wanted, self._record, _held = outcome(self._nft, wanted, comparison, len(change.transactions))
         assert as_wanted
         return len(change.transactions)
 

@@ -51,6 +51,8 @@ class FirstMatches:
         """Each position holds the union of its regions, at most one for each family."""
         self.none = len(regions)
         self.no_box: Bits = 1 << self.none
+        #: The steps of all questions so far.
+        self.steps = 0
         self._dimensions = [
             Pieces([[region[dimension] for region in one] for one in regions], SPACE[dimension])
             for dimension in DIMENSIONS
@@ -97,7 +99,10 @@ class FirstMatches:
             found = question.glance(live, glances)
             if found is not None:
                 return self._narrow(found)
-        found = question.descend(0, live)
+        try:
+            found = question.descend(0, live)
+        finally:
+            self.steps += budget - question.left
         return None if found is None else self._narrow(found)
 
     def each(self, region: Region, active: Bits, wanted: Bits, budget: int = DEFAULT_BUDGET) -> t.Iterator[Region]:
@@ -108,7 +113,11 @@ class FirstMatches:
         """
         live = self.overlapping(region) & active
         if live & wanted:
-            yield from _Question(self._dimensions, region, live, wanted, budget).each(0, live)
+            question = _Question(self._dimensions, region, live, wanted, budget)
+            try:
+                yield from question.each(0, live)
+            finally:
+                self.steps += budget - question.left
 
     def _narrow(self, found: t.Tuple[t.List[Intervals], int]) -> Region:
         """The packets of the deciding box in what is left."""
@@ -127,7 +136,7 @@ class _Question:
         self._dimensions = dimensions
         self._region = region
         self._wanted = wanted
-        self._left = budget
+        self.left = budget
         holding = [dimension.holding(intervals) for dimension, intervals in zip(dimensions, region)]
         telling = [at for at in DIMENSIONS if live & ~holding[at]]
         runs = {at: dimensions[at].within(region[at]) for at in telling}
@@ -144,8 +153,8 @@ class _Question:
         self._nothing: t.Set[t.Tuple[int, Bits]] = set()
 
     def _spend(self, steps: int) -> None:
-        self._left -= steps
-        if self._left < 0:
+        self.left -= steps
+        if self.left < 0:
             raise Undecided
 
     def _cut(self, depth: int, live: Bits) -> t.Tuple[Bits, t.Optional[int]]:

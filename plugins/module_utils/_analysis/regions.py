@@ -43,6 +43,7 @@ Region = t.Tuple[Intervals, ...]
     TCP_RESET,
 ) = DIMENSIONS = tuple(range(10))
 
+_TCP = 6
 _IPV6_OFFSET = 1 << 128
 _OFFSET: t.Mapping[int, int] = {4: 0, 6: _IPV6_OFFSET}
 FAMILY_SPACE: t.Mapping[int, Interval] = {
@@ -144,6 +145,44 @@ def intersect(one: Region, other: Region) -> t.Optional[Region]:
             return None
         found.append(shared)
     return tuple(found)
+
+
+def overlap(one: Region, other: Region) -> bool:
+    """Whether the two share a packet."""
+    return all(mine == theirs or _share(mine, theirs) for mine, theirs in zip(one, other))
+
+
+def _share(one: Intervals, other: Intervals) -> bool:
+    i = j = 0
+    while i < len(one) and j < len(other):
+        if one[i][0] <= other[j][1] and other[j][0] <= one[i][1]:
+            return True
+        if one[i][1] < other[j][1]:
+            i += 1
+        else:
+            j += 1
+    return False
+
+
+def contains(region: Region, packet: Packet) -> bool:
+    """Whether a packet is in the region; in fields that it does not have, the region has to hold every value."""
+    offset = _OFFSET[packet.family]
+    values = (
+        packet.source + offset,
+        packet.destination + offset,
+        packet.protocol,
+        packet.source_port,
+        packet.destination_port,
+        packet.icmp_type,
+        STATES.index(packet.state),
+        FLOW_DIRECTIONS.index(packet.flow_direction),
+        packet.hop_limit,
+        int(packet.tcp_reset) if packet.protocol == _TCP else None,
+    )
+    return all(
+        intervals == (SPACE[dimension],) if value is None else any(low <= value <= high for low, high in intervals)
+        for dimension, (value, intervals) in enumerate(zip(values, region))
+    )
 
 
 def is_within(one: Region, other: Region) -> bool:

@@ -28,28 +28,28 @@ from .._policy.traffic import ICMP, ICMPV6
 UNKNOWN = "unknown"
 
 _TCP = 6
-_HOOKS = {
+HOOKS = {
     Direction.INGRESS: ("input", Field.INPUT_INTERFACE),
     Direction.EGRESS: ("output", Field.OUTPUT_INTERFACE),
 }
-_FAMILY_WORDS = {4: "ipv4", 6: "ipv6"}
-_FAMILY_NUMBERS = {"ipv4": 2, "ipv6": 10}
+FAMILY_WORDS = {4: "ipv4", 6: "ipv6"}
+FAMILY_NUMBERS = {"ipv4": 2, "ipv6": 10}
 _ADDRESS_FIELDS = {4: (Field.SOURCE4, Field.DESTINATION4), 6: (Field.SOURCE6, Field.DESTINATION6)}
 _ORIGINAL_FIELDS = {4: Field.ORIGINAL_DESTINATION4, 6: Field.ORIGINAL_DESTINATION6}
-_BITS = {
+ADDRESS_BITS = {
     field: BITS[family] for family in _ADDRESS_FIELDS for field in (*_ADDRESS_FIELDS[family], _ORIGINAL_FIELDS[family])
 }
 
 #: What nobody said of a packet that goes on to somebody else: where it leaves, and to what its destination was
 #: translated.
-_UNSAID: t.Mapping[Route, t.FrozenSet[Field]] = {
+UNSAID: t.Mapping[Route, t.FrozenSet[Field]] = {
     Route.LOCAL: frozenset(),
     Route.FORWARDED: frozenset((Field.OUTPUT_INTERFACE,)),
     Route.PUBLISHED: frozenset(
         (Field.OUTPUT_INTERFACE, Field.DESTINATION4, Field.DESTINATION6, Field.DESTINATION_PORT)
     ),
 }
-_ACTIONS = {
+ACTIONS = {
     VerdictKind.ACCEPT: "accept",
     VerdictKind.DROP: "drop",
     VerdictKind.REJECT: "reject",
@@ -89,11 +89,11 @@ class Walk:
     def origin(self) -> str:
         """The policy rule, or the rule of our own, that decided; empty where nothing matched or nothing tells."""
         if self.counters:
-            return _origin_of(self.counters[-1])
+            return origin_of(self.counters[-1])
         return self.passed[-1].comment if self.passed else ""
 
 
-def _origin_of(counter: str) -> str:
+def origin_of(counter: str) -> str:
     """``web[0]`` of ``policy/web/0``, ``default-ingress`` of ``ingress/default``, ``dns`` of ``egress/dns``."""
     kind, _slash, rest = counter.partition("/")
     if kind == "policy":
@@ -104,7 +104,7 @@ def _origin_of(counter: str) -> str:
 
 def walk(ruleset: LiveRuleset, packet: Packet) -> Walk:
     """What the kernel does with the packet in our table."""
-    hook = _HOOKS[packet.direction][0] if packet.route is Route.LOCAL else "forward"
+    hook = HOOKS[packet.direction][0] if packet.route is Route.LOCAL else "forward"
     bases = sorted((chain for chain in ruleset.chains.values() if chain.hook == hook), key=lambda one: one.priority)
     found = Walk("accept")
     for base in bases:
@@ -121,12 +121,12 @@ def values_of(packet: Packet) -> t.Dict[Field, t.Any]:
     values: t.Dict[Field, t.Any] = {
         Field.INPUT_INTERFACE: "",
         Field.OUTPUT_INTERFACE: "",
-        Field.FAMILY: _FAMILY_WORDS[packet.family],
+        Field.FAMILY: FAMILY_WORDS[packet.family],
         Field.PROTOCOL: packet.protocol,
         source: packet.source,
         destination: packet.destination,
         Field.STATE: packet.state.value,
-        _HOOKS[packet.direction][1]: packet.interface,
+        HOOKS[packet.direction][1]: packet.interface,
     }
     if packet.source_port is not None and packet.destination_port is not None:
         values[Field.SOURCE_PORT], values[Field.DESTINATION_PORT] = packet.source_port, packet.destination_port
@@ -144,7 +144,7 @@ def values_of(packet: Packet) -> t.Dict[Field, t.Any]:
         # What connection tracking has in the place of ports is always there.
         values[Field.ORIGINAL_DESTINATION_PORT] = packet.destination_port or 0
         values[Field.STATUS] = "dnat" if packet.route is Route.PUBLISHED else ""
-    return {field: value for field, value in values.items() if field not in _UNSAID[packet.route]}
+    return {field: value for field, value in values.items() if field not in UNSAID[packet.route]}
 
 
 class _Unread(Exception):  # noqa: N818 - it ends a walk and is no error
@@ -155,7 +155,7 @@ class _Walker:
     def __init__(self, ruleset: LiveRuleset, packet: Packet) -> None:
         self._ruleset = ruleset
         self._values: _Values = values_of(packet)
-        self._unsaid = _UNSAID[packet.route]
+        self._unsaid = UNSAID[packet.route]
         self._passed: t.List[Passed] = []
         self._counters: t.List[str] = []
 
@@ -180,8 +180,8 @@ class _Walker:
             verdict = self._try(chain, position - 1, rule)
             if verdict is None:
                 continue
-            if verdict.kind in _ACTIONS:
-                return _ACTIONS[verdict.kind]
+            if verdict.kind in ACTIONS:
+                return ACTIONS[verdict.kind]
             if verdict.kind is VerdictKind.JUMP:
                 back.append((chain, position))
             chain, position = self._chain(verdict.chain), 0
@@ -233,9 +233,9 @@ class _Walker:
             return None
         if lookup.map_name not in self._ruleset.maps:
             raise _Unread("the map %s was not understood" % lookup.map_name)
-        key = [_FAMILY_NUMBERS.get(value, value) for value in (self._values[field] for field in lookup.fields)]
+        key = [FAMILY_NUMBERS.get(value, value) for value in (self._values[field] for field in lookup.fields)]
         if lookup.prefix is not None:
-            rest = _BITS[lookup.fields[0]] - lookup.prefix
+            rest = ADDRESS_BITS[lookup.fields[0]] - lookup.prefix
             key = [key[0] >> rest << rest]
         element = _find(self._ruleset.maps[lookup.map_name], key)
         if element is None:

@@ -25,7 +25,7 @@ _LISTED = 5
 _FAMILY_KNOWN = (IntervalSet.single(ICMP), IntervalSet.single(ICMPV6))
 
 
-def _with_rest(texts: t.Sequence[str], total: int) -> str:
+def with_rest(texts: t.Sequence[str], total: int) -> str:
     """The first few of ``total``, and how many more there are."""
     listed = ", ".join(texts[:_LISTED])
     return listed if total <= _LISTED else "%s and %d more" % (listed, total - _LISTED)
@@ -67,11 +67,11 @@ def describe_protocol(number: int) -> str:
 
 def describe_protocols(numbers: IntervalSet) -> str:
     texts = [describe_protocol(one) for low, high in numbers.intervals for one in range(low, high + 1)]
-    return _with_rest(texts, len(texts))
+    return with_rest(texts, len(texts))
 
 
 def describe_ports(ports: IntervalSet) -> str:
-    return _with_rest([format_ports(interval) for interval in ports.intervals[:_LISTED]], len(ports.intervals))
+    return with_rest([format_ports(interval) for interval in ports.intervals[:_LISTED]], len(ports.intervals))
 
 
 def describe_type(number: int, family: t.Optional[int]) -> str:
@@ -82,7 +82,7 @@ def describe_type(number: int, family: t.Optional[int]) -> str:
 
 def describe_types(types: IntervalSet, family: t.Optional[int]) -> str:
     texts = [describe_type(one, family) for low, high in types.intervals for one in range(low, high + 1)]
-    return _with_rest(texts, len(texts))
+    return with_rest(texts, len(texts))
 
 
 def describe_addresses(addresses: AddressSet, family: int) -> str:
@@ -94,7 +94,7 @@ def describe_addresses(addresses: AddressSet, family: int) -> str:
 def _list_addresses(addresses: AddressSet, families: t.Sequence[int] = FAMILIES) -> str:
     intervals = [(family, interval) for family in families for interval in addresses[family].intervals]
     texts = [format_interval(*one) for one in intervals[:_LISTED]]
-    return _with_rest(texts, len(intervals)) or "no address"
+    return with_rest(texts, len(intervals)) or "no address"
 
 
 def describe_address(family: int, address: int) -> str:

@@ -21,7 +21,7 @@ from .counters import read_counters
 from .counting import forget_counting, note_load
 from .errors import HostError
 from .files import Files
-from .history import recall, remember, remove_history
+from .history import InForce, recall, remember, remove_history
 from .loading import ApplyError, UnknownOutcomeError, apply_plan, load
 from .lock import hold_lock
 from .nft import Nft, NftMissingError, find_nft
@@ -71,13 +71,14 @@ def _change(options: Options, host: Host, nft: Nft, wanted: Wanted) -> Result:
     plan = make_plan(options, host, nft, wanted)
     plan.result["warnings"].extend(told)
     check_writable(files, plan.persistence)
+    held = ""
     with _counting(plan, files):
         if options.confirm.phase is Phase.BEGIN and not plan.change.is_tidying:
             _begin(plan, options, host, nft, wanted)
         else:
-            apply_plan(plan, files, nft)
+            held = apply_plan(plan, files, nft)
     if "confirmation" not in plan.result:
-        _finish(options, plan, host, nft)
+        _finish(options, plan, host, nft, InForce(held, wanted.facts))
     if told:
         unconfirmed.forget_taken_back(files)
     return plan.result
@@ -97,10 +98,10 @@ def _counting(plan: Plan, files: Files) -> t.Iterator[None]:
         plan.result["notes"].append("since when the counters count could not be noted: %s" % exc)
 
 
-def _finish(options: Options, plan: Plan, host: Host, nft: Nft) -> None:
+def _finish(options: Options, plan: Plan, host: Host, nft: Nft, in_force: InForce) -> None:
     """What comes after the ruleset is in force for good."""
     try:
-        remember(host.files, plan.table.load_text, options.variables or {}, options.groups)
+        remember(host.files, plan.table.load_text, options.variables or {}, options.groups, in_force)
     except HostError as exc:
         # It only cannot be gone back to.
         plan.result["notes"].append("the ruleset could not be kept to go back to: %s" % exc)
@@ -173,8 +174,8 @@ def _confirm(options: Options, host: Host, nft: Nft, wanted: Wanted) -> Result:
             "the change was confirmed and stays in force, but meanwhile something changed on this host: the table inet "
             "%s, or what a safeguard goes by. Run again" % TABLE_NAME
         )
-    apply_plan(plan, files, nft)
-    _finish(options, plan, host, nft)
+    held = apply_plan(plan, files, nft)
+    _finish(options, plan, host, nft, InForce(held, wanted.facts))
     plan.result["notes"].extend(notes)
     plan.result["confirmation"] = {"state": "confirmed", "waited": round(waited, 1)}
     return plan.result

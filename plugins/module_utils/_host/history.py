@@ -18,6 +18,8 @@ import re
 import time
 import typing as t
 
+from .._core.errors import Path, Problems
+from .._policy.hostfacts import HostFacts, hostfacts_from_plain, hostfacts_to_plain
 from .boot import FOLDER
 from .errors import HostError
 from .files import Files
@@ -34,6 +36,31 @@ _NAME = re.compile(r"(?P<time>[0-9]{8}T[0-9]{6}Z)-(?P<number>[0-9]{4})-(?P<diges
 
 class HistoryError(HostError):
     """There is no such ruleset to go back to."""
+
+
+class InForce(t.NamedTuple):
+    """What tells a later run whether the variables that were kept are what the kernel means.
+
+    Attributes:
+        held: The digest of the table that the kernel held; empty where it was not known.
+        facts: What was found out on the host.
+    """
+
+    held: str
+    facts: HostFacts
+
+
+class Kept(t.NamedTuple):
+    """What the ruleset in force was made of.
+
+    Attributes:
+        digest: Of its nft text.
+    """
+
+    digest: str
+    variables: t.Dict[str, t.Any]
+    groups: t.Optional[t.Dict[str, t.Any]]
+    in_force: InForce
 
 
 class Entry(t.NamedTuple):
@@ -65,7 +92,11 @@ def entries(files: Files) -> t.List[Entry]:
 
 
 def remember(
-    files: Files, text: str, variables: t.Mapping[str, object], groups: t.Optional[t.Mapping[str, object]]
+    files: Files,
+    text: str,
+    variables: t.Mapping[str, object],
+    groups: t.Optional[t.Mapping[str, object]],
+    in_force: t.Optional[InForce] = None,
 ) -> None:
     """Keeps the ruleset that is in force from now on, unless it is the last one kept; forgets the oldest.
 
@@ -74,14 +105,22 @@ def remember(
     """
     kept = entries(files)
     digest = digest_of(text)
+    data: t.Dict[str, object] = {"variables": variables, "groups": groups}
+    if in_force is not None:
+        data.update(held=in_force.held, facts=hostfacts_to_plain(in_force.facts))
     if kept and kept[-1].digest == digest:
+        path = "%s/%s" % (HISTORY, kept[-1].name)
+        known = recall_last(files)
+        if in_force is not None and (known is None or known.in_force.held != in_force.held):
+            # Another nft or kernel holds the same rules in another form.
+            files.write(path, json.dumps(data), _FILE_MODE)
         return
     files.make_folder(FOLDER, _FOLDER_MODE)
     files.make_folder(HISTORY, _FOLDER_MODE)
     # The number keeps their order, whatever the clock does.
     number = int(kept[-1].name.split("-")[1]) + 1 if kept else 0
     name = "%s-%04d-%s.json" % (time.strftime("%Y%m%dT%H%M%SZ", time.gmtime()), number % 10000, digest)
-    files.write("%s/%s" % (HISTORY, name), json.dumps({"variables": variables, "groups": groups}), _FILE_MODE)
+    files.write("%s/%s" % (HISTORY, name), json.dumps(data), _FILE_MODE)
     for old in kept[: max(0, len(kept) - _KEPT)]:
         files.remove("%s/%s" % (HISTORY, old.name))
 
@@ -112,6 +151,21 @@ def recall(files: Files, wanted: str) -> t.Tuple[Entry, t.Dict[str, t.Any], t.Op
         return fitting[-1], dict(data["variables"]), data["groups"]
     except (ValueError, KeyError, TypeError) as exc:
         raise HistoryError("%s is not what a run of Palisade wrote there. Nothing was changed" % path) from exc
+
+
+def recall_last(files: Files) -> t.Optional[Kept]:
+    """What the ruleset that was last in force was made of; None where that is not known."""
+    kept = entries(files)
+    if not kept:
+        return None
+    try:
+        data = json.loads(files.read("%s/%s" % (HISTORY, kept[-1].name)) or "")
+        problems = Problems()
+        facts = hostfacts_from_plain(data.get("facts"), Path("facts"), problems)
+        held = str(data.get("held", "")) if "facts" in data and not problems.errors else ""
+        return Kept(kept[-1].digest, dict(data["variables"]), data["groups"], InForce(held, facts))
+    except (AttributeError, ValueError, KeyError, TypeError):
+        return None
 
 
 def remove_history(files: Files) -> None:

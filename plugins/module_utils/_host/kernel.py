@@ -155,8 +155,22 @@ def compare(nft: Nft, wanted: WantedTable, record: t.Optional[str], *, trial: bo
     return Comparison(holding, frozenset(differing), equal, expected, note)
 
 
-def outcome(nft: Nft, wanted: WantedTable, comparison: Comparison, loads: int) -> t.Tuple[bool, str]:
-    """Whether the kernel holds the wanted table after ``loads`` transactions, and the record to keep.
+class Outcome(t.NamedTuple):
+    """What the kernel holds after a change.
+
+    Attributes:
+        as_wanted: Whether it is the wanted table.
+        record: What to keep for the next run.
+        held: The table.
+    """
+
+    as_wanted: bool
+    record: str
+    held: t.Optional[HeldTable]
+
+
+def outcome(nft: Nft, wanted: WantedTable, comparison: Comparison, loads: int) -> Outcome:
+    """What the kernel holds after ``loads`` transactions.
 
     Raises:
         NotOursError, HostError: As for :func:`compare`.
@@ -174,7 +188,8 @@ def outcome(nft: Nft, wanted: WantedTable, comparison: Comparison, loads: int) -
             expected.update(_learn(nft, wanted, unknown))
         except NoNamespaceError:
             expected.update((key, held[key].digest) for key in unknown if key in held)
-    return wanted.equals(holding.table, wanted.differing(holding.table, expected)), wanted.record(expected)
+    as_wanted = wanted.equals(holding.table, wanted.differing(holding.table, expected))
+    return Outcome(as_wanted, wanted.record(expected), holding.table)
 
 
 def _learn(nft: Nft, wanted: WantedTable, keys: t.AbstractSet[Key]) -> t.Dict[Key, str]:

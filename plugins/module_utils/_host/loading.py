@@ -83,31 +83,38 @@ def _take_back(nft: Nft, transaction: t.Optional[Transaction]) -> str:
     return ""
 
 
-def _check_outcome(plan: Plan, files: Files, nft: Nft) -> None:
-    """Asks the kernel what it holds now, and keeps the record."""
+def _check_outcome(plan: Plan, files: Files, nft: Nft) -> str:
+    """Asks the kernel what it holds now, and keeps the record. See :func:`apply_plan`."""
     record = plan.table.record(plan.comparison.expected)
+    held = plan.comparison.held
     transactions = plan.change.transactions
     if transactions:
-        as_wanted, record = outcome(nft, plan.table, plan.comparison, len(transactions))
+        as_wanted, record, held = outcome(nft, plan.table, plan.comparison, len(transactions))
         if not as_wanted:
+            held = None
             plan.result["warnings"].append(
                 "Right after it was loaded, the table inet %s was changed by something else on this host; the next run "
                 "repairs it." % TABLE_NAME
             )
-    if record == plan.record:
-        return
-    try:
-        write_record(files, record)
-    except HostError as exc:
-        # It only spares the next run some work, unless no namespace can be made here.
-        plan.result["notes"].append("the record of this run could not be kept: %s" % exc)
+    if record != plan.record:
+        try:
+            write_record(files, record)
+        except HostError as exc:
+            # It only spares the next run some work, unless no namespace can be made here.
+            plan.result["notes"].append("the record of this run could not be kept: %s" % exc)
+    return "" if held is None else held.digest()
 
 
-def apply_plan(plan: Plan, files: Files, nft: Nft) -> None:
-    """The kernel first; the files only say what the kernel took."""
+def apply_plan(plan: Plan, files: Files, nft: Nft) -> str:
+    """The kernel first; the files only say what the kernel took.
+
+    Returns:
+        The digest of the table that the kernel holds now; empty where that is not the wanted one.
+    """
     plan.result["notes"].extend(load(nft, plan.change.transactions))
-    _check_outcome(plan, files, nft)
+    held = _check_outcome(plan, files, nft)
     try:
         apply_persistence(files, plan.persistence)
     except HostError as exc:
         raise ApplyError("the ruleset is in force, but what loads it at boot is not in step with it: %s" % exc) from exc
+    return held

@@ -15,6 +15,7 @@ import typing as t
 from .._compile.compile import Compiled, compile_with_cost
 from .._compile.table import TABLE_NAME
 from .._nft.changes import Change, Transaction, deletion, live_change
+from .._nft.held import HeldTable
 from .._policy.hostfacts import HostFacts
 from .._policy.model import Firewall, Published
 from .._policy.parse import parse_firewall
@@ -23,6 +24,7 @@ from ._discovery.discover import discover
 from ._discovery.neighbours import find_neighbours
 from ._discovery.session import find_ssh_connection
 from .boot import boot_notice
+from .confirm import Phase
 from .conflicts import describe_coexistence, describe_refusal, find_managers
 from .errors import HostError
 from .files import Files
@@ -39,7 +41,15 @@ from .persistence import (
     plan_absence,
     plan_persistence,
 )
-from .report import count_held, count_table, describe_changes, describe_cost, describe_diff, describe_safeguards
+from .report import (
+    count_held,
+    count_table,
+    describe_changes,
+    describe_cost,
+    describe_diff,
+    describe_safeguards,
+    show_meaning,
+)
 from .safeguard_set import safeguard_of
 from .ssh_guard import GuardReport, guard_ssh
 from .take_over import Plan as TakeOverPlan
@@ -144,6 +154,10 @@ def make_plan(options: Options, host: Host, nft: Nft, wanted: Wanted) -> Plan:
         "warnings": warnings,
         "diff": describe_diff(comparison, listings, counts, firewall.effective_rules, wanted.safeguards),
     }
+    if options.diff and options.confirm.phase is not Phase.CONFIRM:
+        # A change that is confirmed was described when it was made.
+        meaning = _describe_meaning(host.files, nft, comparison.held, wanted.program, equal=comparison.equal)
+        show_meaning(result, meaning)
     return Plan(table, comparison, change, persistence, record, others, result)
 
 
@@ -153,6 +167,15 @@ def _find_cuts(wanted: Wanted, files: Files) -> t.Tuple[t.List[t.Dict[str, t.Any
 
     cuts = find_cuts(wanted.program, files, wanted.facts)
     return cuts, describe_cuts(cuts)
+
+
+def _describe_meaning(
+    files: Files, nft: Nft, held: t.Optional[HeldTable], after: t.Optional[Program], *, equal: bool
+) -> t.Dict[str, t.Any]:
+    """As :func:`.meaning.describe_meaning`."""
+    from .meaning import describe_meaning  # noqa: PLC0415 - it costs a host some 30 ms, and only diff mode needs it
+
+    return describe_meaning(files, nft, held, after, equal=equal)
 
 
 def list_others(nft: Nft, holding: Holding) -> t.List[object]:
@@ -189,4 +212,6 @@ def plan_absent(files: Files, nft: t.Optional[Nft], *, diff: bool) -> t.Tuple[t.
         "warnings": [],
         "diff": {"before": before, "after": ""},
     }
+    if nft is not None and diff:
+        show_meaning(result, _describe_meaning(files, nft, held, None, equal=held is None))
     return deletion(held), result

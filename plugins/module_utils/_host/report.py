@@ -154,3 +154,9 @@ def _found(safeguards: t.Mapping[str, t.Any]) -> str:
     ]
     leased = [name for name in ("dhcp4", "dhcp6") if safeguards[name]]
     return "".join([*lines, "# safeguard dhcp: %s\n" % (", ".join(leased) or "none")])
+
+
+def show_meaning(result: t.Dict[str, t.Any], meaning: t.Mapping[str, t.Any]) -> None:
+    """Puts the change in meaning into a result, and below the diff that Ansible shows."""
+    result["meaning"] = meaning
+    result["diff"]["prepared"] = meaning["text"] + "\n"

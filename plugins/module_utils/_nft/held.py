@@ -8,9 +8,12 @@
 
 from __future__ import annotations
 
+import hashlib
 import typing as t
 
 from .text import Key
+
+_DIGEST_LENGTH = 32
 
 
 class HeldBlock(t.NamedTuple):
@@ -39,6 +42,11 @@ class HeldTable(t.NamedTuple):
 
     blocks: t.Mapping[Key, HeldBlock]
     oddity: str = ""
+
+    def digest(self) -> str:
+        """Equal for tables that hold the same under the same names."""
+        parts = [repr((key, block.digest, block.declaration)) for key, block in sorted(self.blocks.items())]
+        return hashlib.sha256("\n".join([self.oddity, *parts]).encode("utf-8", "replace")).hexdigest()[:_DIGEST_LENGTH]
 
     def names(self, kind: str) -> t.List[str]:
         return sorted(name for one, name in self.blocks if one == kind)

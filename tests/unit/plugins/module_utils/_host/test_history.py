@@ -15,12 +15,15 @@ from ansible_collections.palisade.nftables.plugins.module_utils._host.history im
     HISTORY,
     PREVIOUS,
     HistoryError,
+    InForce,
     digest_of,
     entries,
     recall,
+    recall_last,
     remember,
     remove_history,
 )
+from ansible_collections.palisade.nftables.plugins.module_utils._policy.hostfacts import HostFacts, Server
 
 
 @pytest.fixture(name="files")
@@ -91,3 +94,33 @@ def test_what_others_put_there_stays(files: Files) -> None:
     other.unlink()
     remove_history(files)
     assert not files.exists(HISTORY)
+
+
+_FACTS = HostFacts(dns_servers=(Server(None, 5353, ("udp",)), Server("192.0.2.53", 53, ("udp", "tcp"))), dhcp4=True)
+
+
+def test_the_one_in_force_is_told_with_what_was_found_out(files: Files) -> None:
+    assert recall_last(files) is None
+    remember(files, "a", {"firewall_assigned": ["a"]}, None, InForce("held by the kernel", _FACTS))
+    kept = recall_last(files)
+    assert kept is not None
+    assert (kept.digest, kept.variables, kept.groups) == (digest_of("a"), {"firewall_assigned": ["a"]}, None)
+    assert kept.in_force == InForce("held by the kernel", _FACTS)
+
+
+def test_the_same_ruleset_in_another_form_in_the_kernel_is_no_other_entry(files: Files) -> None:
+    remember(files, "a", {}, None, InForce("before an update of nft", _FACTS))
+    before = entries(files)
+    remember(files, "a", {}, None, InForce("after it", HostFacts()))
+    assert entries(files) == before
+    kept = recall_last(files)
+    assert kept is not None
+    assert kept.in_force == InForce("after it", HostFacts())
+
+
+def test_what_an_earlier_version_kept_tells_nothing_of_the_kernel(files: Files) -> None:
+    _keep(files, "a")
+    kept = recall_last(files)
+    assert kept is not None
+    assert kept.in_force.held == ""
+    assert kept.variables == {"firewall_assigned": ["a"]}

@@ -76,7 +76,7 @@ class Kernel:
             self.load(transaction.text)
         if meddle:
             self._network.nft(meddle)
-        self.as_wanted, self.record = self._network.call(
+        self.as_wanted, self.record, self.held = self._network.call(
             lambda: outcome(self.nft, WantedTable(table), comparison, len(change.transactions))
         )
         assert self.as_wanted or meddle
