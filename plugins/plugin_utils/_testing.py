@@ -1,0 +1,72 @@
+# Copyright (c) 2026, Palisade contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# Note that this plugin util is PRIVATE to the collection and can change without notice.
+
+"""Policy tests of a host's inventory variables during a run."""
+
+from __future__ import annotations
+
+import typing as t
+
+from ansible.errors import AnsibleActionFail
+
+from ..module_utils._analysis.assertion_space import Subject
+from ..module_utils._analysis.assertion_text import outcome_to_plain, render_outcomes
+from ..module_utils._analysis.policy_tests import Outcome, Status, run_policy_tests
+from ..module_utils._core.addresses import AddressSet, parse_range
+from ..module_utils._policy.model import Firewall
+from ._groups import Groups
+
+
+class Tests(t.NamedTuple):
+    """What became of the tests of a host."""
+
+    host: str
+    outcomes: t.Tuple[Outcome, ...] = ()
+
+    @property
+    def lines(self) -> t.List[str]:
+        """As of a test run."""
+        return render_outcomes(self.host, self.outcomes)
+
+    def count(self, status: Status) -> int:
+        return sum(outcome.status is status for outcome in self.outcomes)
+
+    def beside(self, result: t.Dict[str, t.Any]) -> t.Dict[str, t.Any]:
+        """The result of a task with the outcomes, where there are tests."""
+        if self.outcomes:
+            result["tests"] = self.to_plain()
+        return result
+
+    def to_plain(self) -> t.Dict[str, t.Any]:
+        return {
+            "outcomes": [outcome_to_plain(outcome) for outcome in self.outcomes],
+            "lines": self.lines,
+            **{status.value.lower(): self.count(status) for status in Status},
+        }
+
+    def raise_if_failed(self) -> None:
+        """Raises:
+        AnsibleActionFail: With the lines of all tests, of which one failed at least.
+        """
+        failed = self.count(Status.FAILED)
+        if failed:
+            count = "a policy test fails" if failed == 1 else "%d policy tests fail" % failed
+            raise AnsibleActionFail(
+                "%s: %s, and nothing was changed\n%s" % (self.host, count, "\n".join(self.lines)),
+                result={"tests": self.to_plain()},
+            )
+
+
+def subject_of(host: str, groups: Groups, task_vars: t.Mapping[str, t.Any]) -> Subject:
+    """The host as its tests see it: with all its addresses and groups."""
+    found = (parse_range(text) for text in groups.all_addresses(host))
+    names = frozenset(str(name) for name in task_vars.get("group_names") or ())
+    return Subject(host, AddressSet(one for one in found if one is not None), names | {"all"})
+
+
+def run_tests(firewall: Firewall, subject: Subject) -> Tests:
+    """The tests that a firewall was read with."""
+    return Tests(subject.name, tuple(run_policy_tests(firewall, subject)))
