@@ -19,7 +19,7 @@ from ..plugin_utils._errors import action_failure
 from ..plugin_utils._groups import Groups
 from ..plugin_utils._jsonschema import MISSING, check_schema
 from ..plugin_utils._linting import lint_host, ssh_port
-from ..plugin_utils._testing import Tests, run_tests, subject_of
+from ..plugin_utils._testing import Tests, junit_folder, run_tests, subject_of
 
 _ARGUMENTS = {"everything": {"type": "bool", "default": False}}
 
@@ -32,12 +32,15 @@ class ActionModule(ActionBase):
         super().run(tmp, task_vars)
         task_vars = task_vars or {}
         _validation, arguments = self.validate_argument_spec(argument_spec=_ARGUMENTS)
+        host = task_vars["inventory_hostname"]
+        folder = junit_folder(task_vars, self._templar)
         try:
-            return self._check(task_vars, everything=arguments["everything"])
+            return self._check(task_vars, folder, everything=arguments["everything"])
         except PolicyError as exc:
-            raise action_failure(task_vars["inventory_hostname"], exc.problems) from exc
+            Tests(host).write_junit(folder, exc.problems)
+            raise action_failure(host, exc.problems) from exc
 
-    def _check(self, task_vars: t.Dict[str, t.Any], *, everything: bool) -> t.Dict[str, t.Any]:
+    def _check(self, task_vars: t.Dict[str, t.Any], folder: str, *, everything: bool) -> t.Dict[str, t.Any]:
         groups = Groups(task_vars, self._templar, task=self._task._uuid)
         collected = collect(task_vars, self._templar, groups, everything=everything, tests=True)
         read = collected.tested or collected
@@ -53,7 +56,11 @@ class ActionModule(ActionBase):
         tests = Tests(host)
         if firewall.tests:
             tests = run_tests(firewall, subject_of(host, groups, task_vars))
-            tests.raise_if_failed()
+        tests.write_junit(folder)
+        tests.raise_if_failed()
+        if tests.outcomes:
+            # Standard output belongs to the callback, and may be JSON.
+            self._display.display("\n".join(tests.lines), stderr=True)
         if collected.lint_fail:
             # Before any host is changed, where a play checks all of them first.
             port = ssh_port(self._connection, self._play_context)

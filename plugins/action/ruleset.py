@@ -14,13 +14,13 @@ from ansible.plugins.action import ActionBase
 
 from ..module_utils._core.errors import Path, PolicyError, Problems
 from ..module_utils._policy.parse import parse_firewall
-from ..plugin_utils._collect import collect
+from ..plugin_utils._collect import Collected, collect
 from ..plugin_utils._confirmation import Confirmation, why_not_confirmed
 from ..plugin_utils._errors import action_failure
 from ..plugin_utils._groups import Groups
 from ..plugin_utils._linting import Lint, lint_host, ssh_port
 from ..plugin_utils._plain import to_plain
-from ..plugin_utils._testing import run_tests, subject_of
+from ..plugin_utils._testing import Tests, junit_folder, run_tests, subject_of
 
 _MODULE = "palisade.nftables.ruleset"
 
@@ -95,9 +95,7 @@ class ActionModule(ActionBase):
         host = task_vars["inventory_hostname"]
         try:
             collected = collect(task_vars, self._templar, groups, state=arguments.get("state"), tests=True)
-            if collected.tested:
-                firewall = parse_firewall(collected.tested.variables, groups=collected.tested.groups)
-                run_tests(firewall, subject_of(host, groups, task_vars)).raise_if_failed()
+            self._test(collected, groups, task_vars)
         except PolicyError as exc:
             raise action_failure(host, exc.problems) from exc
         port = ssh_port(self._connection, self._play_context)
@@ -106,6 +104,24 @@ class ActionModule(ActionBase):
         for name in _OF_THE_CONTROLLER:
             del options[name]
         return options, lint
+
+    def _test(self, collected: Collected, groups: Groups, task_vars: t.Dict[str, t.Any]) -> None:
+        """The policy tests; a plan shows them, a deploy only what fails.
+
+        Raises:
+            PolicyError: Something is wrong with them.
+            AnsibleActionFail: One fails.
+        """
+        host = task_vars["inventory_hostname"]
+        tests = Tests(host)
+        if collected.tested:
+            firewall = parse_firewall(collected.tested.variables, groups=collected.tested.groups)
+            tests = run_tests(firewall, subject_of(host, groups, task_vars))
+        tests.write_junit(junit_folder(task_vars, self._templar))
+        tests.raise_if_failed()
+        if tests.outcomes and self._task.check_mode:
+            # Standard output belongs to the callback, and may be JSON.
+            self._display.display("\n".join(tests.lines), stderr=True)
 
 
 def _seconds(value: object) -> int:

@@ -16,8 +16,16 @@ from ..module_utils._analysis.assertion_space import Subject
 from ..module_utils._analysis.assertion_text import outcome_to_plain, render_outcomes
 from ..module_utils._analysis.policy_tests import Outcome, Status, run_policy_tests
 from ..module_utils._core.addresses import AddressSet, parse_range
+from ..module_utils._core.errors import Problem, show
 from ..module_utils._policy.model import Firewall
 from ._groups import Groups
+from ._junit import render_suite, write_suite
+
+if t.TYPE_CHECKING:
+    from ansible.template import Templar
+
+#: Of the run, not of a host: where it wants files for continuous integration.
+_JUNIT = "palisade_junit"
 
 
 class Tests(t.NamedTuple):
@@ -47,6 +55,15 @@ class Tests(t.NamedTuple):
             **{status.value.lower(): self.count(status) for status in Status},
         }
 
+    def write_junit(self, folder: str, problems: t.Sequence[Problem] = ()) -> None:
+        """A file for continuous integration, where a folder for them is wanted; also of a host without tests.
+
+        Raises:
+            AnsibleActionFail: It cannot be written.
+        """
+        if folder:
+            write_suite(folder, self.host, render_suite(self.host, self.outcomes, problems))
+
     def raise_if_failed(self) -> None:
         """Raises:
         AnsibleActionFail: With the lines of all tests, of which one failed at least.
@@ -70,3 +87,17 @@ def subject_of(host: str, groups: Groups, task_vars: t.Mapping[str, t.Any]) -> S
 def run_tests(firewall: Firewall, subject: Subject) -> Tests:
     """The tests that a firewall was read with."""
     return Tests(subject.name, tuple(run_policy_tests(firewall, subject)))
+
+
+def junit_folder(task_vars: t.Mapping[str, t.Any], templar: Templar) -> str:
+    """Where the run wants files for continuous integration; empty: nowhere.
+
+    Raises:
+        AnsibleActionFail: It is no name of a folder.
+    """
+    value = templar.template(task_vars.get(_JUNIT))
+    if value is None or value == "":
+        return ""
+    if not isinstance(value, str):
+        raise AnsibleActionFail("%s: %s is not the name of a folder" % (_JUNIT, show(value)))
+    return str(value)

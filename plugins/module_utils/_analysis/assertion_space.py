@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from .._compile.lower import boxes_of
 from .._core.addresses import FAMILIES, AddressRange, AddressSet
 from .._policy.assertion_reader import spread
-from .._policy.assertions import Assertion, Side, SideKind
+from .._policy.assertions import Assertion, Expectation, Side, SideKind
 from .._policy.model import Action, Direction, Origin, Rule
 from .regions import Region, regions_of
 
@@ -91,6 +91,8 @@ def _is_of(assertion: Assertion, direction: Direction, subject: Subject) -> bool
         own, peer = peer, own
     if peer is not None and peer.kind is SideKind.HOST:
         return False
+    if direction is Direction.EGRESS and _is_told_there(assertion):
+        return False
     if own is not None:
         if own.kind in _OTHERS:
             return assertion.direction is not None
@@ -99,6 +101,20 @@ def _is_of(assertion: Assertion, direction: Direction, subject: Subject) -> bool
     if assertion.direction is not None or direction is Direction.INGRESS:
         return True
     return peer is not None and peer.kind in _OTHERS
+
+
+def _is_told_there(assertion: Assertion) -> bool:
+    """Whether the hosts that packets go to tell alone what happens to them.
+
+    Both ends have to accept what is to arrive; to refuse it one is enough, and that is the one who is asked.
+    """
+    source, destination = assertion.source, assertion.destination
+    return (
+        assertion.direction is None
+        and assertion.expectation is not Expectation.ACCEPT
+        and (source is not None and source.kind is SideKind.NAMED)
+        and (destination is not None and bool(destination.groups))
+    )
 
 
 def _is_host(side: Side, subject: Subject) -> bool:
@@ -150,6 +166,9 @@ def _regions(
 
 
 def _why_not(assertion: Assertion, subject: Subject) -> str:
+    if assertion.source is not None and _is_told_there(assertion) and _is_host(assertion.source, subject):
+        told = "" if assertion.destination is None else assertion.destination.text
+        return "what is refused is told by the hosts of %s; with direction: egress it is told here" % told
     sides = [assertion.destination, assertion.source]
     if assertion.direction is not None:
         sides = sides[:1] if assertion.direction is Direction.INGRESS else sides[1:]

@@ -6,7 +6,9 @@
 
 from __future__ import annotations
 
+import pathlib
 import typing as t
+from xml.etree import ElementTree
 
 import pytest
 
@@ -79,3 +81,43 @@ def test_a_misspelt_variable_is_found(act: Act) -> None:
     answer = act("check_policy", {}, {**POLICIES, "firewall_test": [BAD]})
     assert answer.word == "FAILED"
     assert "did you mean 'firewall_tests'?" in answer.data["msg"]
+
+
+def parsed(content: bytes) -> ElementTree.Element:
+    return ElementTree.fromstring(content)  # noqa: S314 - it is the test's own
+
+
+def suite_of(folder: pathlib.Path) -> ElementTree.Element:
+    (path,) = folder.iterdir()
+    assert path.name == "TEST-web1.xml"
+    return parsed(path.read_bytes())
+
+
+@pytest.mark.parametrize(("action", "arguments"), RUNS)
+def test_files_for_continuous_integration(
+    act: Act, tmp_path: pathlib.Path, action: str, arguments: t.Dict[str, object]
+) -> None:
+    # Relative to where the run was started.
+    variables = {**POLICIES, "results": "out/junit", "palisade_junit": "{{ results }}"}
+    act(action, arguments, {**variables, "firewall_tests": [GOOD, BAD, OTHER]})
+    suite = suite_of(tmp_path / "out" / "junit")
+    assert (suite.get("tests"), suite.get("failures"), suite.get("skipped")) == ("3", "1", "1")
+    # A later run takes its place, also where no test is left.
+    act(action, arguments, variables)
+    assert suite_of(tmp_path / "out" / "junit").get("tests") == "0"
+
+
+def test_wrong_variables_are_in_the_file_too(act: Act, tmp_path: pathlib.Path) -> None:
+    act("check_policy", {}, {**POLICIES, "palisade_junit": "junit", "firewall_tests": [{"expect": "x"}]})
+    assert suite_of(tmp_path / "junit").get("errors") == "1"
+
+
+def test_a_folder_is_a_name(act: Act) -> None:
+    answer = act("check_policy", {}, {**POLICIES, "palisade_junit": ["junit"]})
+    assert answer.word == "FAILED"
+    assert "palisade_junit: a list is not the name of a folder" in answer.data["msg"]
+
+
+def test_a_check_prints_every_test(act: Act) -> None:
+    answer = act("check_policy", {}, {**POLICIES, "firewall_tests": [GOOD, OTHER]})
+    assert "\nweb1: 2 tests: 1 ok, 1 skipped\n" in "\n" + answer.output

@@ -139,6 +139,19 @@ def test_the_host_may_be_both_ends_or_one_of_many() -> None:
     assert one(**{**inwards, "to": "self"}).status is Status.OK
 
 
+def test_both_ends_have_to_accept_and_the_one_that_is_asked_to_refuse() -> None:
+    test = {"from": "group:webservers", "to": "group:databases", "port": 5432, "protocol": "tcp"}
+    database = Subject("db1", addresses("192.0.2.21"), frozenset(("databases",)))
+    assert one(**test, expect="accept").status is Status.FAILED, "it may not send"
+    assert one(database, **test, expect="refused").status is Status.OK
+    outcome = one(**test, expect="refused")
+    assert outcome.reason == (
+        "what is refused is told by the hosts of group:databases; with direction: egress it is told here"
+    )
+    assert one(**test, expect="refused", direction="egress").status is Status.OK
+    assert one(**{**test, "from": "self"}, expect="refused").status is Status.OK
+
+
 @pytest.mark.parametrize(
     ("test", "reason"),
     [
