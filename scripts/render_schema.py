@@ -635,6 +635,11 @@ def build() -> Schema:
                 "Codes of lint whose findings stop a run before anything is changed. Default: none.",
                 {"anyOf": [_NULL, _CODES, {"type": "array", "items": _CODES}]},
             ),
+            "firewall_verify_kernel": _described(
+                "Ask a kernel",
+                "Whether packets of each test are sent through the compiled ruleset too. Default: false.",
+                {"anyOf": [_NULL, _ref("boolean")]},
+            ),
         },
         "patternProperties": {"^firewall_%s_" % name: _ref(definition) for name, definition in merged.items()},
         "$defs": _definitions(),

@@ -19,7 +19,7 @@ from ..plugin_utils._errors import action_failure
 from ..plugin_utils._groups import Groups
 from ..plugin_utils._jsonschema import MISSING, check_schema
 from ..plugin_utils._linting import lint_host, ssh_port
-from ..plugin_utils._testing import Tests, junit_folder, run_tests, subject_of
+from ..plugin_utils._testing import Tests, executor, junit_folder, run_tests, subject_of
 
 _ARGUMENTS = {"everything": {"type": "bool", "default": False}}
 
@@ -55,7 +55,8 @@ class ActionModule(ActionBase):
         host = task_vars["inventory_hostname"]
         tests = Tests(host)
         if firewall.tests:
-            tests = run_tests(firewall, subject_of(host, groups, task_vars))
+            execute = executor(self, task_vars) if collected.verify_kernel else None
+            tests = run_tests(firewall, subject_of(host, groups, task_vars), execute)
         tests.write_junit(folder)
         tests.raise_if_failed()
         if tests.outcomes:

@@ -20,7 +20,7 @@ from ..plugin_utils._errors import action_failure
 from ..plugin_utils._groups import Groups
 from ..plugin_utils._linting import Lint, lint_host, ssh_port
 from ..plugin_utils._plain import to_plain
-from ..plugin_utils._testing import Tests, junit_folder, run_tests, subject_of
+from ..plugin_utils._testing import Tests, executor, junit_folder, run_tests, subject_of
 
 _MODULE = "palisade.nftables.ruleset"
 
@@ -28,7 +28,7 @@ _MODULE = "palisade.nftables.ruleset"
 _COLLECTED = ("variables", "groups")
 
 #: What is collected for this plugin alone.
-_OF_THE_CONTROLLER = ("lint_fail", "tested")
+_OF_THE_CONTROLLER = ("lint_fail", "tested", "verify_kernel")
 
 
 class ActionModule(ActionBase):
@@ -116,7 +116,8 @@ class ActionModule(ActionBase):
         tests = Tests(host)
         if collected.tested:
             firewall = parse_firewall(collected.tested.variables, groups=collected.tested.groups)
-            tests = run_tests(firewall, subject_of(host, groups, task_vars))
+            execute = executor(self, task_vars) if collected.verify_kernel else None
+            tests = run_tests(firewall, subject_of(host, groups, task_vars), execute)
         tests.write_junit(junit_folder(task_vars, self._templar))
         tests.raise_if_failed()
         if tests.outcomes and self._task.check_mode:

@@ -40,3 +40,19 @@ class Catalogue:
         self._taken.add(name)
         definition = self._definitions[name]
         return definition.variable, name, definition.value
+
+
+def listed(value: object) -> t.List[t.Any]:
+    if value is None:
+        return []
+    return list(value) if isinstance(value, (list, tuple)) else [value]
+
+
+def rules_of(policy: object) -> t.Iterator[t.Dict[t.Any, t.Any]]:
+    rules = policy.get("rules") if isinstance(policy, dict) else None
+    return (rule for rule in listed(rules) if isinstance(rule, dict))
+
+
+def safeguard_addresses(safeguards: object) -> t.Iterator[object]:
+    for value in safeguards.values() if isinstance(safeguards, dict) else ():
+        yield from listed(value.get("sources") if isinstance(value, dict) else value)

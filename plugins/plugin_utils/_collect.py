@@ -26,8 +26,8 @@ from ..module_utils._policy.assignments import read_assignments
 from ..module_utils._policy.definitions import variables_named
 from ..module_utils._policy.networks import GROUP_PREFIX
 from ..module_utils._policy.parse import MERGED_VARIABLES, SINGLE_VARIABLES, parse_firewall
-from ..module_utils._policy.reading import suggestion
-from ._catalogue import Catalogue
+from ..module_utils._policy.reading import read_boolean, suggestion
+from ._catalogue import Catalogue, listed, rules_of, safeguard_addresses
 from ._misspelt import misspelt
 from ._plain import is_bounded, to_plain
 
@@ -47,6 +47,7 @@ _RUN_VARIABLES = (
     "firewall_confirm_timeout",
     "firewall_must_reach",
     "firewall_lint_fail",
+    "firewall_verify_kernel",
 )
 _READ = frozenset((*SINGLE_VARIABLES, *MERGED_VARIABLES, *_RUN_VARIABLES))
 _READ_PREFIXES = tuple(base + "_" for base in MERGED_VARIABLES)
@@ -87,6 +88,7 @@ class Collected(t.NamedTuple):
         must_reach: ``HOST:PORT``, as :func:`.._core.ports.parse_service` reads it.
         lint_fail: Codes of findings that are errors.
         tested: None where the host has no tests, or they were not asked for.
+        verify_kernel: Whether a kernel is to be asked about the tests too.
     """
 
     variables: t.Dict[str, t.Any]
@@ -98,6 +100,7 @@ class Collected(t.NamedTuple):
     must_reach: t.List[str]
     lint_fail: t.List[str]
     tested: t.Optional[Tested] = None
+    verify_kernel: bool = False
 
 
 def collect(
@@ -147,6 +150,7 @@ class _Collector:
         confirm_timeout = self._confirm_timeout()
         must_reach = self._must_reach()
         lint_fail = self._lint_fail()
+        verify_kernel = self._verify_kernel()
         # What a host had must be removable whatever has become of its policies.
         if state == "present" or everything:
             self._take_settings()
@@ -157,7 +161,18 @@ class _Collector:
             tested = Tested(self._variables, self._group_data)
         if self._problems.errors:
             raise PolicyError(self._all_problems(everything=everything))
-        return Collected(variables, groups, state, persist, on_conflict, confirm_timeout, must_reach, lint_fail, tested)
+        return Collected(
+            variables,
+            groups,
+            state,
+            persist,
+            on_conflict,
+            confirm_timeout,
+            must_reach,
+            lint_fail,
+            tested,
+            verify_kernel,
+        )
 
     def _choice(self, variable: str, choices: t.Mapping[str, str]) -> str:
         """A setting that only the role reads; the first choice is the default."""
@@ -195,7 +210,7 @@ class _Collector:
         place = Path("firewall_must_reach")
         value = self._template(self._raw.get(str(place)), place)
         found = []
-        for index, item in enumerate(_listed(value)):
+        for index, item in enumerate(listed(value)):
             try:
                 parse_service(item)
             except PortError as exc:
@@ -208,13 +223,17 @@ class _Collector:
         place = Path("firewall_lint_fail")
         value = self._template(self._raw.get(str(place)), place)
         found = []
-        for index, item in enumerate(_listed(value)):
+        for index, item in enumerate(listed(value)):
             if isinstance(item, str) and item in CODES_OF_HOSTS:
                 found.append(item)
             else:
                 said = "%s is not a code of lint (docs/lint.md)%s" % (show(item), suggestion(item, CODES_OF_HOSTS))
                 self._problems.error(place / index, "choice", said)
         return found
+
+    def _verify_kernel(self) -> bool:
+        place = Path("firewall_verify_kernel")
+        return read_boolean(self._template(self._raw.get(str(place)), place), place, self._problems, default=False)
 
     def _take_settings(self) -> None:
         names = [name for name in SINGLE_VARIABLES if name in self._raw]
@@ -231,10 +250,10 @@ class _Collector:
             self._variables.update(catalogue.variables)
         # Problems of the assignments are the parser's to report.
         assigned = [one.policy for one in read_assignments(self._variables, Problems())]
-        addresses = list(_safeguard_addresses(self._variables.get("firewall_safeguards")))
+        addresses = list(safeguard_addresses(self._variables.get("firewall_safeguards")))
         for name in policies.names() if everything else assigned:
-            for rule in _rules(self._take(policies, name)):
-                addresses.extend(item for side in ("sources", "destinations") for item in _listed(rule.get(side)))
+            for rule in rules_of(self._take(policies, name)):
+                addresses.extend(item for side in ("sources", "destinations") for item in listed(rule.get(side)))
                 self._take_services(rule)
         if everything:
             addresses.extend(networks.names())
@@ -248,16 +267,16 @@ class _Collector:
         addresses: t.List[object] = []
         for name in names:
             value = self._variables[name] = self._template(self._raw[name], Path(name))
-            for test in (item for item in _listed(value) if isinstance(item, dict)):
+            for test in (item for item in listed(value) if isinstance(item, dict)):
                 for side in (test.get("from"), test.get("to")):
-                    addresses.extend(_listed(side.get("outside") if isinstance(side, dict) else side))
+                    addresses.extend(listed(side.get("outside") if isinstance(side, dict) else side))
                 self._take_services(test)
         self._take_addresses(addresses)
         return any(self._variables[name] for name in names)
 
     def _take_services(self, rule: t.Mapping[t.Any, t.Any]) -> None:
         services = self._catalogues[-1]
-        for item in _listed(rule.get("service")):
+        for item in listed(rule.get("service")):
             self._take(services, item)
 
     def _take_addresses(self, addresses: t.List[object]) -> None:
@@ -270,7 +289,7 @@ class _Collector:
             if isinstance(item, str) and item.startswith(GROUP_PREFIX):
                 groups[item[len(GROUP_PREFIX) :]] = None
             else:
-                addresses.extend(_listed(self._take(networks, item)))
+                addresses.extend(listed(self._take(networks, item)))
         self._take_groups(groups)
 
     def _open(self, base: str) -> t.Dict[str, t.Any]:
@@ -367,22 +386,6 @@ def _is_ours(name: object) -> bool:
 def _copied(variables: t.Mapping[str, t.Any]) -> t.Dict[str, t.Any]:
     """Variables that do not change with the others when more definitions are taken."""
     return {name: dict(value) if isinstance(value, dict) else value for name, value in variables.items()}
-
-
-def _listed(value: object) -> t.List[t.Any]:
-    if value is None:
-        return []
-    return list(value) if isinstance(value, (list, tuple)) else [value]
-
-
-def _rules(policy: object) -> t.Iterator[t.Dict[t.Any, t.Any]]:
-    rules = policy.get("rules") if isinstance(policy, dict) else None
-    return (rule for rule in _listed(rules) if isinstance(rule, dict))
-
-
-def _safeguard_addresses(safeguards: object) -> t.Iterator[object]:
-    for value in safeguards.values() if isinstance(safeguards, dict) else ():
-        yield from _listed(value.get("sources") if isinstance(value, dict) else value)
 
 
 def _encloses(place: str, inner: str) -> bool:

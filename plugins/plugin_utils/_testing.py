@@ -20,6 +20,7 @@ from ..module_utils._core.errors import Problem, show
 from ..module_utils._policy.model import Firewall
 from ._groups import Groups
 from ._junit import render_suite, write_suite
+from ._kernel import Execute, ask_kernel
 
 if t.TYPE_CHECKING:
     from ansible.template import Templar
@@ -84,9 +85,29 @@ def subject_of(host: str, groups: Groups, task_vars: t.Mapping[str, t.Any]) -> S
     return Subject(host, AddressSet(one for one in found if one is not None), names | {"all"})
 
 
-def run_tests(firewall: Firewall, subject: Subject) -> Tests:
-    """The tests that a firewall was read with."""
-    return Tests(subject.name, tuple(run_policy_tests(firewall, subject)))
+def run_tests(firewall: Firewall, subject: Subject, execute: t.Optional[Execute] = None) -> Tests:
+    """The tests that a firewall was read with.
+
+    Args:
+        execute: Runs a module on the host, where a kernel is to be asked as well.
+
+    Raises:
+        AnsibleActionFail: No kernel can be asked.
+    """
+    outcomes = run_policy_tests(firewall, subject)
+    if execute is not None:
+        outcomes = ask_kernel(firewall, subject, outcomes, execute)
+    return Tests(subject.name, tuple(outcomes))
+
+
+def executor(action: t.Any, task_vars: t.Dict[str, t.Any]) -> Execute:
+    """What runs a module on the host of an action plugin."""
+
+    def execute(name: str, options: t.Dict[str, t.Any]) -> t.Dict[str, t.Any]:
+        result: t.Dict[str, t.Any] = action._execute_module(module_name=name, module_args=options, task_vars=task_vars)
+        return result
+
+    return execute
 
 
 def junit_folder(task_vars: t.Mapping[str, t.Any], templar: Templar) -> str:

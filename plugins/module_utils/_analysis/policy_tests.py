@@ -121,7 +121,7 @@ class _Found(t.NamedTuple):
     decision: t.Optional[Decision] = None
 
 
-class _Decider:
+class Decider:
     """One program and its chains, each made ready when it is first asked."""
 
     def __init__(self, program: Program, subject: Subject, budget: int) -> None:
@@ -151,9 +151,9 @@ class _Tests:
     def __init__(self, firewall: Firewall, subject: Subject, facts: t.Optional[HostFacts], budget: int) -> None:
         least = build_program(firewall, facts)
         most = least if facts is not None else build_program(firewall, _MOST_FOUND)
-        self._least = _Decider(least, subject, budget)
+        self._least = Decider(least, subject, budget)
         # Facts add rules that accept, so these two are the ends of what may be.
-        self._most = self._least if most == least else _Decider(most, subject, budget)
+        self._most = self._least if most == least else Decider(most, subject, budget)
 
     def judge(self, assertion: Assertion, space: Space) -> Outcome:
         if not space.parts:
@@ -206,7 +206,7 @@ def _verdict_reason(assertion: Assertion) -> str:
     return "a packet is not as expected"
 
 
-def _ask(decider: _Decider, assertion: Assertion, space: Space) -> _Found:
+def _ask(decider: Decider, assertion: Assertion, space: Space) -> _Found:
     """Raises:
     Undecided: It would take too long.
     """
@@ -224,7 +224,7 @@ def _ask(decider: _Decider, assertion: Assertion, space: Space) -> _Found:
 
 
 def _find(
-    decider: _Decider, assertion: Assertion, direction: Direction, region: Region, *, wanted: bool
+    decider: Decider, assertion: Assertion, direction: Direction, region: Region, *, wanted: bool
 ) -> t.Optional[Packet]:
     """A packet whose verdict is as expected (``wanted``) or is not; None where there is none."""
     actions = assertion.expectation.actions

@@ -6,11 +6,14 @@
 
 from __future__ import annotations
 
+import os
 import pathlib
 import typing as t
 from xml.etree import ElementTree
 
 import pytest
+
+from lab.reexec import why_unavailable
 
 if t.TYPE_CHECKING:
     from .conftest import Act
@@ -121,3 +124,29 @@ def test_a_folder_is_a_name(act: Act) -> None:
 def test_a_check_prints_every_test(act: Act) -> None:
     answer = act("check_policy", {}, {**POLICIES, "firewall_tests": [GOOD, OTHER]})
     assert "\nweb1: 2 tests: 1 ok, 1 skipped\n" in "\n" + answer.output
+
+
+#: What a controller that is no root, or lies in a container, has not.
+_WITHOUT_NAMESPACES = ("setpriv", "--bounding-set=-sys_admin", "--inh-caps=-sys_admin")
+
+
+@pytest.mark.parametrize(("action", "arguments"), RUNS)
+def test_a_kernel_is_asked_too(act: Act, action: str, arguments: t.Dict[str, object]) -> None:
+    reason = why_unavailable()
+    if reason is not None or os.geteuid() != 0:
+        pytest.skip("the kernel of the controller can only be asked as root: %s" % reason)
+    answer = act(action, arguments, {**POLICIES, "firewall_tests": [GOOD, OTHER], "firewall_verify_kernel": "yes"})
+    assert answer.word == ("SUCCESS" if action == "check_policy" else "UNREACHABLE"), answer.output
+    if action == "check_policy":
+        good, other = answer.data["tests"]["outcomes"]
+        assert good["kernel"].startswith("the kernel agrees on ")
+        assert (other["status"], other["kernel"]) == ("skipped", "")
+
+
+def test_a_controller_that_cannot_be_asked_asks_the_host(act: Act) -> None:
+    variables = {**POLICIES, "firewall_tests": [GOOD], "firewall_verify_kernel": True}
+    assert act("check_policy", {}, variables, _WITHOUT_NAMESPACES).word == "UNREACHABLE"
+
+
+def test_without_tests_nobody_is_asked(act: Act) -> None:
+    assert act("check_policy", {}, {**POLICIES, "firewall_verify_kernel": True}).word == "SUCCESS"
