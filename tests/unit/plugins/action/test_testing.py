@@ -145,7 +145,9 @@ def test_a_kernel_is_asked_too(act: Act, action: str, arguments: t.Dict[str, obj
 
 def test_a_controller_that_cannot_be_asked_asks_the_host(act: Act) -> None:
     variables = {**POLICIES, "firewall_tests": [GOOD], "firewall_verify_kernel": True}
-    assert act("check_policy", {}, variables, _WITHOUT_NAMESPACES).word == "UNREACHABLE"
+    # Who is not root has none to lose.
+    prefix = _WITHOUT_NAMESPACES if os.geteuid() == 0 else ()
+    assert act("check_policy", {}, variables, prefix).word == "UNREACHABLE"
 
 
 def test_without_tests_nobody_is_asked(act: Act) -> None:
