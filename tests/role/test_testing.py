@@ -78,3 +78,12 @@ def test_what_only_tests_name_is_not_sent(two: Fleet) -> None:
     two.write("host_vars/db1.yml", "firewall_networks_attic: {attic: [203.0.113.0/24]}\n")
     run = two.deploy()
     assert (run.status, run.changed()) == (0, {"web1": 0, "db1": 0}), run.output
+
+
+def test_a_validation_counts_them(two: Fleet) -> None:
+    two.write("group_vars/all.yml", ALL % "accept")
+    run = two.run("palisade.nftables.validate")
+    assert run.status != 0
+    assert '"db1: 1 failed test(s)"' in run.output
+    assert '"web1: 2 policies, 1 effective rules, 2 test(s) ok"' in run.output
+    assert '"2 host(s) checked, 1 with problems"' in run.output
