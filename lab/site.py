@@ -258,10 +258,12 @@ class Site:
             timeout=timeout,
         )
 
-    def run_playbook(self, name: str, *arguments: str) -> subprocess.CompletedProcess[str]:
-        """Runs a playbook by its full name, whatever comes of it."""
+    def run_playbook(
+        self, name: str, *arguments: str, prefix: t.Sequence[str] = ()
+    ) -> subprocess.CompletedProcess[str]:
+        """Runs a playbook by its full name, whatever comes of it; ``prefix`` begins the command line."""
         return self.controller.run(
-            ["ansible-playbook", name, *arguments], check=False, env=self._environment, timeout=_PLAY_SECONDS
+            [*prefix, "ansible-playbook", name, *arguments], check=False, env=self._environment, timeout=_PLAY_SECONDS
         )
 
     def start(self, plays: t.Sequence[t.Mapping[str, object]], *arguments: str) -> HostProcess:

@@ -21,9 +21,17 @@ CHECKOUT = pathlib.Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(CHECKOUT))
 
 from plugins.module_utils._analysis.codes import CODES_OF_HOSTS  # noqa: E402 - after the path is set
+from plugins.module_utils._policy.assertions import Expectation, Quantifier  # noqa: E402 - the same
 from plugins.module_utils._policy.built_in import BUILT_IN_NAMES  # noqa: E402 - the same
 from plugins.module_utils._policy.catalogue import SERVICES  # noqa: E402 - the same
-from plugins.module_utils._policy.model import Action, Direction, Layout, Published  # noqa: E402 - the same
+from plugins.module_utils._policy.model import (  # noqa: E402 - the same
+    Action,
+    Direction,
+    FlowDirection,
+    Layout,
+    Published,
+    State,
+)
 from plugins.module_utils._policy.profiles import PROFILES  # noqa: E402 - the same
 from plugins.module_utils._policy.protocols import (  # noqa: E402 - the same
     ICMP_TYPES,
@@ -139,7 +147,7 @@ def _protocols(name: str) -> Schema:
 
 def _traffic_definitions() -> t.Dict[str, Schema]:
     """Which keys of traffic go with which protocols."""
-    ports = {"anyOf": [_given("source_ports"), _given("destination_ports")]}
+    ports = {"anyOf": [_given("source_ports"), _given("destination_ports"), _given("port")]}
     by_protocol = {
         "if": _protocols("icmp"),
         "then": _types("icmp_type"),
@@ -227,6 +235,93 @@ def _rule() -> Schema:
     beside = dict.fromkeys(_traffic_properties(), _NULL)
     schema["allOf"] = [{"if": _given("service"), "then": {"properties": beside}}, _ref("traffic")]
     return _described("Rule", "A packet of the direction that meets every condition gets the action.", schema)
+
+
+def _ends() -> t.Dict[str, Schema]:
+    """What stands at one end of the packets of a test."""
+    words = _words(["self", "anywhere"])
+    named = {"allOf": [_ref("address")], "not": _words(["self", "anywhere", "any"])}
+    return {
+        "test_address": _described("Address", "As of a rule, but for the words self and anywhere.", named),
+        "test_end": _described(
+            "End",
+            "self (this host), anywhere, addresses and networks, or everybody outside of these.",
+            {
+                "anyOf": [
+                    words,
+                    {"type": "array", "items": words, "minItems": 1, "maxItems": 1},
+                    _one_or_more(_ref("test_address")),
+                    _mapping(
+                        {"outside": _described("Outside", "Everybody but these.", _one_or_more(_ref("test_address")))},
+                        ["outside"],
+                    ),
+                ]
+            },
+        ),
+    }
+
+
+def _test() -> Schema:
+    text = {"type": ["string", "null"]}
+    end = _or_null(_ref("test_end"))
+    of_two_ways = _words(one.value for one in (State.ESTABLISHED, State.RELATED))
+    schema = _mapping(
+        {
+            "name": _described("Name", "Shown instead of what the test says.", text),
+            "description": _described("Description", "Why it has to be so.", text),
+            "expect": _described(
+                "Expectation",
+                "What is to happen; refused is either of drop and reject.",
+                _words(one.value for one in Expectation),
+            ),
+            "from": _described("From", "Where packets come from. Absent: this host, or anywhere beside self.", end),
+            "to": _described("To", "Where packets go to. Absent: this host, or anywhere beside self.", end),
+            "quantifier": _described(
+                "Quantifier",
+                "Whether it is to happen to every packet, or to any one of them. Default: every.",
+                _or_null(_words(one.value for one in Quantifier)),
+            ),
+            "direction": _described(
+                "Direction",
+                "The way of the packets, where the ends do not tell.",
+                _or_null(_words(one.value for one in Direction)),
+            ),
+            **_traffic_properties(),
+            "port": _described("Port", "Short for destination_ports.", _or_null(_ref("ports"))),
+            "service": _described(
+                "Service",
+                "A service or several, instead of protocol and ports.",
+                _or_null(_one_or_more(_ref("service_name"))),
+            ),
+            "state": _described(
+                "State",
+                "One or several states of the connection. Default: new.",
+                _or_null(_one_or_more(_words(one.value for one in State))),
+            ),
+            "flow_direction": _described(
+                "Flow direction",
+                "Which way of their connection established and related packets go. Default: both.",
+                _or_null(_words(one.value for one in FlowDirection)),
+            ),
+            "interface": _described(
+                "Interface",
+                "Where the packets arrive or leave. Default: an interface that is filtered.",
+                _or_null({"type": "string", "pattern": "^[A-Za-z0-9_.:@+-]{1,15}" + _END}),
+            ),
+        },
+        ["expect"],
+    )
+    beside = dict.fromkeys((*_traffic_properties(), "port"), _NULL)
+    schema["allOf"] = [
+        {"if": _given("service"), "then": {"properties": beside}},
+        {"if": _given("port"), "then": {"properties": {"destination_ports": _NULL}}},
+        {
+            "if": _given("flow_direction"),
+            "then": {"required": ["state"], "properties": {"state": _one_or_more(of_two_ways)}},
+        },
+        _ref("traffic"),
+    ]
+    return _described("Test", "What is to happen to packets, whatever the policies say.", schema)
 
 
 def _safeguards() -> Schema:
@@ -434,6 +529,13 @@ def _definitions() -> t.Dict[str, Schema]:
             {"type": "string", "pattern": _NAME},
             "service",
         ),
+        **_ends(),
+        "test": _test(),
+        "tests": _described(
+            "Tests",
+            "What has to be so before anything is changed. Variables that begin with firewall_tests_ are merged in.",
+            {"anyOf": [_NULL, {"type": "array", "items": _ref("test")}]},
+        ),
         "default_action": _described(
             "Default action",
             "What happens to packets that no rule matches. auto: accept until an assigned policy has a rule in the "
@@ -448,7 +550,13 @@ def _definitions() -> t.Dict[str, Schema]:
 def build() -> Schema:
     """The schema as plain data."""
     own_address = {"type": "string", "format": "firewall-address"}
-    merged = {"policies": "policies", "assigned": "assigned", "networks": "networks", "services": "services"}
+    merged = {
+        "policies": "policies",
+        "assigned": "assigned",
+        "networks": "networks",
+        "services": "services",
+        "tests": "tests",
+    }
     return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "$comment": "Written by scripts/render_schema.py; change that script, not this file.",
@@ -526,6 +634,11 @@ def build() -> Schema:
                 "Lint",
                 "Codes of lint whose findings stop a run before anything is changed. Default: none.",
                 {"anyOf": [_NULL, _CODES, {"type": "array", "items": _CODES}]},
+            ),
+            "firewall_verify_kernel": _described(
+                "Ask a kernel",
+                "Whether packets of each test are sent through the compiled ruleset too. Default: false.",
+                {"anyOf": [_NULL, _ref("boolean")]},
             ),
         },
         "patternProperties": {"^firewall_%s_" % name: _ref(definition) for name, definition in merged.items()},

@@ -19,6 +19,7 @@ from ..plugin_utils._errors import action_failure
 from ..plugin_utils._groups import Groups
 from ..plugin_utils._jsonschema import MISSING, check_schema
 from ..plugin_utils._linting import lint_host, ssh_port
+from ..plugin_utils._testing import Tests, executor, junit_folder, run_tests, subject_of
 
 _ARGUMENTS = {"everything": {"type": "bool", "default": False}}
 
@@ -31,31 +32,46 @@ class ActionModule(ActionBase):
         super().run(tmp, task_vars)
         task_vars = task_vars or {}
         _validation, arguments = self.validate_argument_spec(argument_spec=_ARGUMENTS)
+        host = task_vars["inventory_hostname"]
+        folder = junit_folder(task_vars, self._templar)
         try:
-            return self._check(task_vars, everything=arguments["everything"])
+            return self._check(task_vars, folder, everything=arguments["everything"])
         except PolicyError as exc:
-            raise action_failure(task_vars["inventory_hostname"], exc.problems) from exc
+            Tests(host).write_junit(folder, exc.problems)
+            raise action_failure(host, exc.problems) from exc
 
-    def _check(self, task_vars: t.Dict[str, t.Any], *, everything: bool) -> t.Dict[str, t.Any]:
+    def _check(self, task_vars: t.Dict[str, t.Any], folder: str, *, everything: bool) -> t.Dict[str, t.Any]:
         groups = Groups(task_vars, self._templar, task=self._task._uuid)
-        collected = collect(task_vars, self._templar, groups, everything=everything)
-        firewall = parse_firewall(collected.variables, groups=collected.groups, everything=everything)
+        collected = collect(task_vars, self._templar, groups, everything=everything, tests=True)
+        read = collected.tested or collected
+        firewall = parse_firewall(read.variables, groups=read.groups, everything=everything)
         compile_program(build_program(firewall), layout=firewall.layout, counters=firewall.counters)
         if everything:
-            problems = check_schema(collected.variables)
+            problems = check_schema(read.variables)
             if problems is None:
                 self._display.warning(MISSING)
             elif problems:
                 raise PolicyError(problems)
+        host = task_vars["inventory_hostname"]
+        tests = Tests(host)
+        if firewall.tests:
+            execute = executor(self, task_vars) if collected.verify_kernel else None
+            tests = run_tests(firewall, subject_of(host, groups, task_vars), execute)
+        tests.write_junit(folder)
+        tests.raise_if_failed()
+        if tests.outcomes:
+            # Standard output belongs to the callback, and may be JSON.
+            self._display.display("\n".join(tests.lines), stderr=True)
         if collected.lint_fail:
             # Before any host is changed, where a play checks all of them first.
             port = ssh_port(self._connection, self._play_context)
-            lint_host(task_vars["inventory_hostname"], collected, port)
+            lint_host(host, collected, port)
         for warning in firewall.warnings:
             self._display.warning(str(warning))
-        return {
+        result = {
             "changed": False,
             "effective_rules": firewall.effective_rules,
             "policies": [policy.name for policy in (*firewall.default_policies, *firewall.assigned)],
             "state": collected.state,
         }
+        return tests.beside(result)

@@ -13,17 +13,22 @@ from ansible.module_utils.parsing.convert_bool import boolean
 from ansible.plugins.action import ActionBase
 
 from ..module_utils._core.errors import Path, PolicyError, Problems
-from ..plugin_utils._collect import collect
+from ..module_utils._policy.parse import parse_firewall
+from ..plugin_utils._collect import Collected, collect
 from ..plugin_utils._confirmation import Confirmation, why_not_confirmed
 from ..plugin_utils._errors import action_failure
 from ..plugin_utils._groups import Groups
 from ..plugin_utils._linting import Lint, lint_host, ssh_port
 from ..plugin_utils._plain import to_plain
+from ..plugin_utils._testing import Tests, executor, junit_folder, run_tests, subject_of
 
 _MODULE = "palisade.nftables.ruleset"
 
 #: Options of the module that stand for what ``from_inventory`` collects.
 _COLLECTED = ("variables", "groups")
+
+#: What is collected for this plugin alone.
+_OF_THE_CONTROLLER = ("lint_fail", "tested", "verify_kernel")
 
 
 class ActionModule(ActionBase):
@@ -87,15 +92,37 @@ class ActionModule(ActionBase):
                 "from_inventory collects the variables of the host; leave out %s" % " and ".join(beside)
             )
         groups = Groups(task_vars, self._templar, task=self._task._uuid)
+        host = task_vars["inventory_hostname"]
         try:
-            collected = collect(task_vars, self._templar, groups, state=arguments.get("state"))
+            collected = collect(task_vars, self._templar, groups, state=arguments.get("state"), tests=True)
+            self._test(collected, groups, task_vars)
         except PolicyError as exc:
-            raise action_failure(task_vars["inventory_hostname"], exc.problems) from exc
+            raise action_failure(host, exc.problems) from exc
         port = ssh_port(self._connection, self._play_context)
-        lint = lint_host(task_vars["inventory_hostname"], collected, port, deploys=not self._task.check_mode)
+        lint = lint_host(host, collected, port, deploys=not self._task.check_mode)
         options = collected._asdict()
-        del options["lint_fail"]
+        for name in _OF_THE_CONTROLLER:
+            del options[name]
         return options, lint
+
+    def _test(self, collected: Collected, groups: Groups, task_vars: t.Dict[str, t.Any]) -> None:
+        """The policy tests; a plan shows them, a deploy only what fails.
+
+        Raises:
+            PolicyError: Something is wrong with them.
+            AnsibleActionFail: One fails.
+        """
+        host = task_vars["inventory_hostname"]
+        tests = Tests(host)
+        if collected.tested:
+            firewall = parse_firewall(collected.tested.variables, groups=collected.tested.groups)
+            execute = executor(self, task_vars) if collected.verify_kernel else None
+            tests = run_tests(firewall, subject_of(host, groups, task_vars), execute)
+        tests.write_junit(junit_folder(task_vars, self._templar))
+        tests.raise_if_failed()
+        if tests.outcomes and self._task.check_mode:
+            # Standard output belongs to the callback, and may be JSON.
+            self._display.display("\n".join(tests.lines), stderr=True)
 
 
 def _seconds(value: object) -> int:

@@ -21,11 +21,13 @@ from ansible.errors import AnsibleError, AnsibleValueOmittedError
 from ..module_utils._analysis.codes import CODES_OF_HOSTS
 from ..module_utils._core.errors import Path, PolicyError, Problem, Problems, show
 from ..module_utils._core.ports import PortError, parse_service
+from ..module_utils._policy.assertion_reader import TESTS
 from ..module_utils._policy.assignments import read_assignments
-from ..module_utils._policy.definitions import merge_definitions, variables_named
+from ..module_utils._policy.definitions import variables_named
 from ..module_utils._policy.networks import GROUP_PREFIX
 from ..module_utils._policy.parse import MERGED_VARIABLES, SINGLE_VARIABLES, parse_firewall
-from ..module_utils._policy.reading import suggestion
+from ..module_utils._policy.reading import read_boolean, suggestion
+from ._catalogue import Catalogue, listed, rules_of, safeguard_addresses
 from ._misspelt import misspelt
 from ._plain import is_bounded, to_plain
 
@@ -45,6 +47,7 @@ _RUN_VARIABLES = (
     "firewall_confirm_timeout",
     "firewall_must_reach",
     "firewall_lint_fail",
+    "firewall_verify_kernel",
 )
 _READ = frozenset((*SINGLE_VARIABLES, *MERGED_VARIABLES, *_RUN_VARIABLES))
 _READ_PREFIXES = tuple(base + "_" for base in MERGED_VARIABLES)
@@ -66,17 +69,26 @@ _LONGEST_NUMBER = 9
 _CONFIRM_DEFAULT, _CONFIRM_LEAST, _CONFIRM_MOST = 60, 10, 3600
 
 
+class Tested(t.NamedTuple):
+    """What the tests of a host are about, for ``parse_firewall``: its policies and, besides, what only tests name."""
+
+    variables: t.Dict[str, t.Any]
+    groups: t.Dict[str, t.Any]
+
+
 class Collected(t.NamedTuple):
     """What a host asks for, in plain types.
 
     Attributes:
-        variables, groups: For ``parse_firewall``.
+        variables, groups: For ``parse_firewall``. Tests are not among them: the host has no use for them.
         state: ``present`` or ``absent``.
         persist: ``auto``, ``true`` or ``false``.
         on_conflict: ``fail``, ``disable`` or ``ignore``.
         confirm_timeout: Seconds until a change that nobody confirmed is taken back; 0: never.
         must_reach: ``HOST:PORT``, as :func:`.._core.ports.parse_service` reads it.
         lint_fail: Codes of findings that are errors.
+        tested: None where the host has no tests, or they were not asked for.
+        verify_kernel: Whether a kernel is to be asked about the tests too.
     """
 
     variables: t.Dict[str, t.Any]
@@ -87,6 +99,8 @@ class Collected(t.NamedTuple):
     confirm_timeout: int
     must_reach: t.List[str]
     lint_fail: t.List[str]
+    tested: t.Optional[Tested] = None
+    verify_kernel: bool = False
 
 
 def collect(
@@ -96,6 +110,7 @@ def collect(
     *,
     state: t.Optional[str] = None,
     everything: bool = False,
+    tests: bool = False,
 ) -> Collected:
     """Collects what a host's firewall needs.
 
@@ -104,12 +119,13 @@ def collect(
         templar: Of the action plugin.
         state: Instead of the host's ``firewall_state``.
         everything: Take also what nothing refers to, and that of a host whose firewall shall be absent.
+        tests: Take its tests too.
 
     Raises:
         PolicyError: Something could not be had: a template failed, a name is defined twice, a variable
             is misspelt. It holds these problems and everything that the parser finds in the rest.
     """
-    return _Collector(task_vars, templar, groups).collect(state, everything=everything)
+    return _Collector(task_vars, templar, groups).collect(state, everything=everything, tests=tests)
 
 
 class _Collector:
@@ -121,9 +137,10 @@ class _Collector:
         self._problems = Problems()
         self._failed: t.List[str] = []
         self._variables: t.Dict[str, t.Any] = {}
+        self._catalogues: t.List[Catalogue] = []
         self._group_data: t.Dict[str, t.Any] = {}
 
-    def collect(self, state: t.Optional[str], *, everything: bool) -> Collected:
+    def collect(self, state: t.Optional[str], *, everything: bool, tests: bool) -> Collected:
         for name, meant in self._misspelt:
             self._problems.error(Path(name), "misspelt", "no such role variable; did you mean '%s'?" % meant)
         chosen = self._choice("firewall_state", {name: name for name in _STATES})
@@ -133,14 +150,28 @@ class _Collector:
         confirm_timeout = self._confirm_timeout()
         must_reach = self._must_reach()
         lint_fail = self._lint_fail()
+        verify_kernel = self._verify_kernel()
         # What a host had must be removable whatever has become of its policies.
         if state == "present" or everything:
             self._take_settings()
             self._take_catalogues(everything=everything)
+        variables, groups = _copied(self._variables), dict(self._group_data)
+        tested = None
+        if tests and state == "present" and self._take_tests():
+            tested = Tested(self._variables, self._group_data)
         if self._problems.errors:
             raise PolicyError(self._all_problems(everything=everything))
         return Collected(
-            self._variables, self._group_data, state, persist, on_conflict, confirm_timeout, must_reach, lint_fail
+            variables,
+            groups,
+            state,
+            persist,
+            on_conflict,
+            confirm_timeout,
+            must_reach,
+            lint_fail,
+            tested,
+            verify_kernel,
         )
 
     def _choice(self, variable: str, choices: t.Mapping[str, str]) -> str:
@@ -179,7 +210,7 @@ class _Collector:
         place = Path("firewall_must_reach")
         value = self._template(self._raw.get(str(place)), place)
         found = []
-        for index, item in enumerate(_listed(value)):
+        for index, item in enumerate(listed(value)):
             try:
                 parse_service(item)
             except PortError as exc:
@@ -192,13 +223,17 @@ class _Collector:
         place = Path("firewall_lint_fail")
         value = self._template(self._raw.get(str(place)), place)
         found = []
-        for index, item in enumerate(_listed(value)):
+        for index, item in enumerate(listed(value)):
             if isinstance(item, str) and item in CODES_OF_HOSTS:
                 found.append(item)
             else:
                 said = "%s is not a code of lint (docs/lint.md)%s" % (show(item), suggestion(item, CODES_OF_HOSTS))
                 self._problems.error(place / index, "choice", said)
         return found
+
+    def _verify_kernel(self) -> bool:
+        place = Path("firewall_verify_kernel")
+        return read_boolean(self._template(self._raw.get(str(place)), place), place, self._problems, default=False)
 
     def _take_settings(self) -> None:
         names = [name for name in SINGLE_VARIABLES if name in self._raw]
@@ -208,31 +243,53 @@ class _Collector:
                 self._variables[name] = value
 
     def _take_catalogues(self, *, everything: bool) -> None:
-        policies, networks, services = (
-            _Catalogue(base, what, self._open(base), self._problems) for base, what in _CATALOGUES.items()
-        )
-        for catalogue in (policies, networks, services):
+        policies, networks, services = self._catalogues = [
+            Catalogue(base, what, self._open(base), self._problems) for base, what in _CATALOGUES.items()
+        ]
+        for catalogue in self._catalogues:
             self._variables.update(catalogue.variables)
-        groups: t.Dict[str, None] = {}
         # Problems of the assignments are the parser's to report.
         assigned = [one.policy for one in read_assignments(self._variables, Problems())]
-        addresses = list(_safeguard_addresses(self._variables.get("firewall_safeguards")))
+        addresses = list(safeguard_addresses(self._variables.get("firewall_safeguards")))
         for name in policies.names() if everything else assigned:
-            for rule in _rules(self._take(policies, name)):
-                addresses.extend(item for side in ("sources", "destinations") for item in _listed(rule.get(side)))
-                for item in _listed(rule.get("service")):
-                    self._take(services, item)
+            for rule in rules_of(self._take(policies, name)):
+                addresses.extend(item for side in ("sources", "destinations") for item in listed(rule.get(side)))
+                self._take_services(rule)
         if everything:
             addresses.extend(networks.names())
             for name in services.names():
                 self._take(services, name)
+        self._take_addresses(addresses)
+
+    def _take_tests(self) -> bool:
+        """Whether there are tests; now they and what they name are among the variables."""
+        names = variables_named(self._raw, TESTS)
+        addresses: t.List[object] = []
+        for name in names:
+            value = self._variables[name] = self._template(self._raw[name], Path(name))
+            for test in (item for item in listed(value) if isinstance(item, dict)):
+                for side in (test.get("from"), test.get("to")):
+                    addresses.extend(listed(side.get("outside") if isinstance(side, dict) else side))
+                self._take_services(test)
+        self._take_addresses(addresses)
+        return any(self._variables[name] for name in names)
+
+    def _take_services(self, rule: t.Mapping[t.Any, t.Any]) -> None:
+        services = self._catalogues[-1]
+        for item in listed(rule.get("service")):
+            self._take(services, item)
+
+    def _take_addresses(self, addresses: t.List[object]) -> None:
+        """The networks and groups among these, and what they name themselves."""
+        networks = self._catalogues[1]
+        groups: t.Dict[str, None] = {}
         # Networks may refer to networks, and to themselves: each is looked at once.
         while addresses:
             item = addresses.pop()
             if isinstance(item, str) and item.startswith(GROUP_PREFIX):
                 groups[item[len(GROUP_PREFIX) :]] = None
             else:
-                addresses.extend(_listed(self._take(networks, item)))
+                addresses.extend(listed(self._take(networks, item)))
         self._take_groups(groups)
 
     def _open(self, base: str) -> t.Dict[str, t.Any]:
@@ -246,7 +303,7 @@ class _Collector:
             opened[variable] = value if isinstance(value, dict) else self._template(value, Path(variable))
         return opened
 
-    def _take(self, catalogue: _Catalogue, name: object) -> t.Any:
+    def _take(self, catalogue: Catalogue, name: object) -> t.Any:
         """The definition of that name in plain types, now also among the variables; None where there is none."""
         found = catalogue.take(name)
         if found is None:
@@ -322,51 +379,13 @@ class _Collector:
         return found
 
 
-class _Catalogue:
-    """Named definitions of one kind, in all variables that hold them.
-
-    Attributes:
-        variables: By name, with null in the place of each definition that was not taken.
-    """
-
-    def __init__(self, base: str, what: str, opened: t.Mapping[str, t.Any], problems: Problems) -> None:
-        self.variables = {
-            name: to_plain(dict.fromkeys(value), Path(name), problems) if isinstance(value, dict) else value
-            for name, value in opened.items()
-        }
-        self._definitions = merge_definitions(opened, base, what, problems)
-        self._taken: t.Set[str] = set()
-
-    def names(self) -> t.List[str]:
-        return list(self._definitions)
-
-    def take(self, name: object) -> t.Optional[t.Tuple[str, str, object]]:
-        """Variable, name and definition as it was written; None for an unknown name and the second time."""
-        if not isinstance(name, str) or name in self._taken or name not in self._definitions:
-            return None
-        self._taken.add(name)
-        definition = self._definitions[name]
-        return definition.variable, name, definition.value
-
-
 def _is_ours(name: object) -> bool:
     return isinstance(name, str) and (name in _READ or name.startswith(_READ_PREFIXES))
 
 
-def _listed(value: object) -> t.List[t.Any]:
-    if value is None:
-        return []
-    return list(value) if isinstance(value, (list, tuple)) else [value]
-
-
-def _rules(policy: object) -> t.Iterator[t.Dict[t.Any, t.Any]]:
-    rules = policy.get("rules") if isinstance(policy, dict) else None
-    return (rule for rule in _listed(rules) if isinstance(rule, dict))
-
-
-def _safeguard_addresses(safeguards: object) -> t.Iterator[object]:
-    for value in safeguards.values() if isinstance(safeguards, dict) else ():
-        yield from _listed(value.get("sources") if isinstance(value, dict) else value)
+def _copied(variables: t.Mapping[str, t.Any]) -> t.Dict[str, t.Any]:
+    """Variables that do not change with the others when more definitions are taken."""
+    return {name: dict(value) if isinstance(value, dict) else value for name, value in variables.items()}
 
 
 def _encloses(place: str, inner: str) -> bool:

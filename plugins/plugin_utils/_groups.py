@@ -121,6 +121,10 @@ class Groups:
                 found.setdefault(one.family, one.low)
         return found
 
+    def all_addresses(self, host: str) -> t.List[str]:
+        """Addresses, prefixes and ranges of a host, as its groups have them; what is wrong with them is left out."""
+        return _Member(host, self._hostvars, self._templar, Problems()).addresses()
+
     def _file(self, name: str, batch: str = "") -> str:
         digest = hashlib.sha256(json.dumps([self._task, name, batch]).encode()).hexdigest()
         return os.path.join(self._folder, "palisade-group-%s" % digest[:32])

@@ -13,6 +13,7 @@ import typing as t
 from ansible.errors import AnsibleFilterError
 
 from ..module_utils._core.errors import Path, PolicyError, Problems, show
+from ..module_utils._policy.assertion_reader import TESTS
 from ..module_utils._policy.definitions import PREFIX
 from ..module_utils._policy.hostfacts import HostFacts, hostfacts_from_plain
 from ..module_utils._policy.model import Firewall
@@ -28,12 +29,17 @@ _POLICIES = "firewall_policies"
 _HOST = "host"
 _GROUPS = "groups"
 
+#: Role variables that say nothing of what packets get.
+_WITHOUT_MEANING = (TESTS,)
+
+_MERGED = tuple(name for name in MERGED_VARIABLES if name not in _WITHOUT_MEANING)
+
 KEYWORDS = (
-    *(name[len(PREFIX) :] for name in (*MERGED_VARIABLES, *SINGLE_VARIABLES) if name != _POLICIES),
+    *(name[len(PREFIX) :] for name in (*_MERGED, *SINGLE_VARIABLES) if name != _POLICIES),
     _HOST,
     _GROUPS,
 )
-_KEYWORD_PREFIXES = tuple(name[len(PREFIX) :] + "_" for name in MERGED_VARIABLES)
+_KEYWORD_PREFIXES = tuple(name[len(PREFIX) :] + "_" for name in _MERGED)
 
 
 class ReadKeywords(t.NamedTuple):

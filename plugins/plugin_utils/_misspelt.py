@@ -27,6 +27,7 @@ OTHER_VARIABLES = (
     "firewall_confirm_timeout",
     "firewall_must_reach",
     "firewall_lint_fail",
+    "firewall_verify_kernel",
 )
 
 ROLE_VARIABLES = (*MERGED_VARIABLES, *SINGLE_VARIABLES, *OTHER_VARIABLES)

@@ -82,6 +82,8 @@ _VARIABLES = (
     "firewall_log_dropped",
     "firewall_layout",
     "firewall_counters",
+    "firewall_tests",
+    "firewall_tests_site",
 )
 _KEYS = (
     "direction",
@@ -103,6 +105,13 @@ _KEYS = (
     "prefix",
     "dns",
     "ssh",
+    "from",
+    "to",
+    "outside",
+    "port",
+    "state",
+    "flow_direction",
+    "expect",
 )
 _NETWORKS = ("office", "vpn", "lab.2", "everybody")
 _SERVICES = ("ssh", "https", "dns", "ping", "game")
@@ -220,6 +229,40 @@ def rules(draw: st.DrawFn) -> t.Dict[str, t.Any]:
     return rule
 
 
+def ends() -> st.SearchStrategy[t.Any]:
+    """What stands at one end of the packets of a policy test."""
+    named = one_or_more(st.one_of(addresses(), st.sampled_from((*_NETWORKS, "group:servers"))))
+    return st.one_of(
+        named, named.map(lambda inside: {"outside": inside}), st.sampled_from(["self", "anywhere", ["self"], "Self"])
+    )
+
+
+@st.composite
+def policy_tests(draw: st.DrawFn) -> t.Dict[str, t.Any]:
+    """A policy test that the parser takes, but for ends and families that do not meet."""
+    test: t.Dict[str, t.Any] = {"expect": draw(st.sampled_from(["accept", "drop", "reject", "refused", "Refused"]))}
+    kinds = st.one_of(st.just({}), traffic(), st.sampled_from(_SERVICES).map(lambda name: {"service": name}))
+    test.update(draw(kinds))
+    if "destination_ports" in test and draw(st.booleans()):
+        test["port"] = test.pop("destination_ports")
+    optional: t.Dict[str, st.SearchStrategy[t.Any]] = {
+        "from": ends(),
+        "to": ends(),
+        "quantifier": st.sampled_from(["every", "ANY"]),
+        "direction": st.sampled_from(["ingress", "Egress"]),
+        "state": st.sampled_from(["new", ["established", "Related"], "invalid"]),
+        "interface": st.sampled_from(["eth0", "lo", None]),
+        "name": texts(),
+        "description": texts(),
+    }
+    for key, values in optional.items():
+        if draw(st.integers(0, 2)) == 0:
+            test[key] = draw(values)
+    if test.get("state") == ["established", "Related"] and draw(st.booleans()):
+        test["flow_direction"] = draw(st.sampled_from(["original", "Reply"]))
+    return test
+
+
 @st.composite
 def valid_variables(draw: st.DrawFn) -> t.Dict[str, t.Any]:
     """Role variables that the parser takes, unless families or a profile stand against it."""
@@ -251,6 +294,7 @@ def valid_variables(draw: st.DrawFn) -> t.Dict[str, t.Any]:
         "firewall_log_dropped": st.sampled_from([True, False, {"limit": "3/MINUTE", "prefix": "x: ", "group": 2}]),
         "firewall_layout": st.sampled_from(["auto", "ordered", "Ordered", "AUTO"]),
         "firewall_counters": st.sampled_from([True, False, "no", "Yes"]),
+        "firewall_tests": st.lists(policy_tests(), max_size=3),
     }
     for name, values in optional.items():
         if draw(st.integers(0, 3)) == 0:

@@ -38,6 +38,7 @@ BEYOND = {
     "depth": "names have to be followed",
     "family": "the families of addresses behind names have to be known",
     "profile": "the profile of a host is set in another file than the policies of its groups, and limits are counted",
+    "ends": "both ends and the direction of a test tell together where the host is",
     "group": "addresses of a group's members come from other hosts",
 }
 

@@ -19,7 +19,7 @@ from __future__ import annotations
 import typing as t
 
 from .._compile.lowered import Box
-from .._core.addresses import BITS, FAMILIES
+from .._core.addresses import BITS, FAMILIES, AddressSet
 from .._core.intervals import Interval, IntervalSet
 from .._policy.model import Direction, FlowDirection, State
 from .._policy.packet import Packet
@@ -99,6 +99,11 @@ def _region(box: Box, family: int) -> Region:
         (SPACE[HOP_LIMIT],) if box.hop_limit is None else ((box.hop_limit, box.hop_limit),),
         ((1, 1),) if box.tcp_reset else (SPACE[TCP_RESET],),
     )
+
+
+def intervals_of(addresses: AddressSet, family: int) -> Intervals:
+    """Addresses of one family, as a region has them."""
+    return _addresses(addresses[family], family, FAMILY_SPACE[family])
 
 
 def _addresses(members: t.Optional[IntervalSet], family: int, space: Interval) -> Intervals:

@@ -52,7 +52,7 @@ def _lower_step(step: Step, *, counters: bool) -> LoweredRule:
         action=rule.action,
         stage=step.stage,
         origin=rule.origin,
-        boxes=tuple(box for traffic in rule.traffic for box in _boxes(rule, traffic)),
+        boxes=boxes_of(rule),
         counter=_counter(step) if counters else "",
         description=rule.description,
         source_label=(rule.sources.label or "") if rule.sources is not None else "",
@@ -67,6 +67,11 @@ def _counter(step: Step) -> str:
     if step.stage in _UNCOUNTED and origin.name != _COUNTED_STATE:
         return ""
     return "%s/%s" % (step.rule.direction.value, origin.name)
+
+
+def boxes_of(rule: Rule) -> t.Tuple[Box, ...]:
+    """The packets of a rule; none where its networks are empty."""
+    return tuple(box for traffic in rule.traffic for box in _boxes(rule, traffic))
 
 
 def _boxes(rule: Rule, traffic: Traffic) -> t.Iterator[Box]:

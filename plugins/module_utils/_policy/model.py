@@ -20,6 +20,9 @@ from .._core.addresses import AddressSet
 from .._core.errors import Problem
 from .._core.intervals import IntervalSet
 
+if t.TYPE_CHECKING:
+    from .assertions import Assertion
+
 
 class Direction(enum.Enum):
     INGRESS = "ingress"
@@ -215,6 +218,7 @@ class Firewall:
         counters: Whether every policy rule counts its packets under a name of its own; without, nothing is
             counted.
         effective_rules: How many rules a provider would count for the assigned policies (R32).
+        tests: What is to be so; they decide no packet.
         warnings: Problems that do not stop a deploy.
     """
 
@@ -230,4 +234,5 @@ class Firewall:
     layout: Layout = Layout.AUTO
     counters: bool = True
     effective_rules: int = 0
+    tests: t.Tuple[Assertion, ...] = ()
     warnings: t.Tuple[Problem, ...] = field(default=(), compare=False)

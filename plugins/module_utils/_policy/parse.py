@@ -11,6 +11,7 @@ from __future__ import annotations
 import typing as t
 
 from .._core.errors import Path, Problems
+from .assertion_reader import TESTS, read_assertions
 from .assignments import Assignment, read_assignments
 from .built_in import BUILT_IN_NAMES, built_in_policy
 from .definitions import Definition, merge_definitions
@@ -38,7 +39,7 @@ _DEFAULT_VARIABLES = {
 }
 
 #: Variables that are merged with every variable whose name begins with theirs and an underscore.
-MERGED_VARIABLES = ("firewall_policies", "firewall_assigned", "firewall_networks", "firewall_services")
+MERGED_VARIABLES = ("firewall_policies", "firewall_assigned", "firewall_networks", "firewall_services", TESTS)
 
 #: Variables that the policy language reads, beside the merged ones.
 SINGLE_VARIABLES = (
@@ -114,6 +115,7 @@ def parse_firewall(
         layout=read_layout(variables.get("firewall_layout"), problems),
         counters=read_counters(variables.get("firewall_counters"), problems),
         effective_rules=reader.effective_rules,
+        tests=read_assertions(variables, networks, services, problems),
         warnings=tuple(dict.fromkeys(problems.warnings)),
     )
     if profile.most_rules is not None and reader.effective_rules > profile.most_rules:

@@ -53,14 +53,19 @@ class WrittenTraffic(t.NamedTuple):
     icmp_types: int = 0
 
 
-def read_traffic(value: t.Mapping[object, object], place: Path, problems: Problems) -> t.Optional[WrittenTraffic]:
-    """The keys of ``TRAFFIC_KEYS`` in a mapping; None where something was refused."""
+def read_traffic(
+    value: t.Mapping[object, object], place: Path, problems: Problems, *, ports_key: str = "destination_ports"
+) -> t.Optional[WrittenTraffic]:
+    """The keys of ``TRAFFIC_KEYS`` in a mapping; None where something was refused.
+
+    ``ports_key`` is how the destination ports are called in this mapping.
+    """
     errors = len(problems.errors)
     protocols = _read_protocols(value.get("protocol"), place / "protocol", problems)
     source_ports = _read_ports(value.get("source_ports"), place / "source_ports", problems)
-    destination_ports = _read_ports(value.get("destination_ports"), place / "destination_ports", problems)
+    destination_ports = _read_ports(value.get(ports_key), place / ports_key, problems)
     if len(problems.errors) == errors:
-        for key, ports in (("source_ports", source_ports), ("destination_ports", destination_ports)):
+        for key, ports in (("source_ports", source_ports), (ports_key, destination_ports)):
             if ports:
                 _check_ports_allowed(protocols, place / key, problems)
     types = _read_icmp_types(value.get("icmp_types"), protocols, place / "icmp_types", problems)

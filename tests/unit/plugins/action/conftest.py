@@ -33,19 +33,31 @@ class Answer(t.NamedTuple):
 
 
 class Act(t.Protocol):
-    """Runs an action of the collection on ``web1``."""
+    """Runs an action of the collection on ``web1``; ``prefix`` begins the command line."""
 
-    def __call__(self, action: str, arguments: t.Mapping[str, object], variables: t.Mapping[str, object]) -> Answer: ...
+    def __call__(
+        self,
+        action: str,
+        arguments: t.Mapping[str, object],
+        variables: t.Mapping[str, object],
+        prefix: t.Sequence[str] = (),
+    ) -> Answer: ...
 
 
 @pytest.fixture
 def act(tmp_path: pathlib.Path, ansible_environment: t.Dict[str, str]) -> Act:
-    def run(action: str, arguments: t.Mapping[str, object], variables: t.Mapping[str, object]) -> Answer:
+    def run(
+        action: str,
+        arguments: t.Mapping[str, object],
+        variables: t.Mapping[str, object],
+        prefix: t.Sequence[str] = (),
+    ) -> Answer:
         hosts = {"web1": {"ansible_host": "192.0.2.1"}, "db1": {"ansible_host": "db.example.org"}}
         inventory = {"all": {"hosts": hosts, "vars": {**_UNREACHABLE, **variables}}}
         (tmp_path / "hosts.yml").write_text(json.dumps(inventory), encoding="utf-8")
         done = subprocess.run(
             [
+                *prefix,
                 "ansible",
                 "web1",
                 "-i",

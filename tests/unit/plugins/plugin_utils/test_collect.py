@@ -397,3 +397,56 @@ def test_unreadable_values_are_refused_where_they_are(collected: Collect) -> Non
         )[0]
         == "firewall_policies.web.description: a value of the type bytes is no text, number, list or mapping"
     )
+
+
+TESTED = """
+firewall_policies:
+  ssh: {rules: [{direction: ingress, service: ssh, sources: [office], action: accept}]}
+firewall_assigned: [ssh]
+firewall_networks:
+  office: [198.51.100.0/24]
+  partners: [more-partners]
+  more-partners: [203.0.113.0/24]
+  unused: ["{{ nowhere }}"]
+firewall_tests:
+  - {from: "{{ 'office' }}", service: [app], expect: accept}
+firewall_tests_more:
+  - {from: {outside: [office, partners]}, to: "group:webservers", expect: refused}
+firewall_services:
+  app: {protocol: tcp, destination_ports: [8080]}
+"""
+
+
+def test_tests_and_what_they_name_are_collected_beside_what_the_host_gets(collected: Collect) -> None:
+    found = collected(TESTED, tests=True)
+    assert not any(name.startswith("firewall_tests") for name in found.variables)
+    assert found.variables["firewall_networks"]["partners"] is None
+    assert found.variables["firewall_services"] == {"app": None}
+    assert found.groups == {}
+    assert found.tested is not None
+    assert found.tested.variables["firewall_tests"] == [{"from": "office", "service": ["app"], "expect": "accept"}]
+    assert len(found.tested.variables["firewall_tests_more"]) == 1
+    assert found.tested.variables["firewall_networks"] == {
+        "office": ["198.51.100.0/24"],
+        "partners": ["more-partners"],
+        "more-partners": ["203.0.113.0/24"],
+        "unused": None,
+    }
+    assert found.tested.variables["firewall_services"]["app"] == {"protocol": "tcp", "destination_ports": [8080]}
+    assert list(found.tested.groups) == ["webservers"]
+
+
+def test_nobody_who_does_not_ask_gets_tests(collected: Collect) -> None:
+    assert collected(TESTED).tested is None
+    assert collected("firewall_tests: []\nfirewall_tests_more:", tests=True).tested is None
+    assert collected(TESTED + "firewall_state: absent\n", tests=True).tested is None
+
+
+def test_problems_of_tests_are_those_of_the_variables(collected: Collect) -> None:
+    text = "firewall_tests:\n  - {from: offic, expect: '{{ nowhere }}'}\nfirewall_networks: {office: []}\n"
+    with pytest.raises(PolicyError) as refused:
+        collected(text, tests=True)
+    assert [problem.place for problem in refused.value.problems] == [
+        "firewall_tests[0].expect",
+        "firewall_tests[0].from",
+    ]
