@@ -24,7 +24,7 @@ from .._policy.program import Program, build_program
 from .boot import RULESET
 from .errors import HostError
 from .files import Files
-from .history import Entry, digest_of, entries, recall
+from .history import Entry, digest_of, entries, recall, recall_last
 from .kernel import WantedTable
 
 
@@ -105,6 +105,10 @@ def find_applied(files: Files, facts: HostFacts, notes: t.List[str]) -> t.Option
         return None
     try:
         entry, variables, groups = recall(files, kept[-1].digest)
+        last = recall_last(files)
+        if last is not None and last.in_force.held:
+            # What was found out on the host then, which may be different now.
+            facts = last.in_force.facts
         return Applied(entry, Policies(variables, groups, facts))
     except (PolicyError, HostError) as exc:
         notes.append("the record of what was applied last cannot be read: %s" % exc)
