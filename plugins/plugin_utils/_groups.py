@@ -108,6 +108,15 @@ class Groups:
                 _write(files[1] if found.templated else files[0], found)
         return found
 
+    def own_addresses(self, host: str) -> t.Dict[int, int]:
+        """The first single address of a host in each family; what is wrong with its variables is left out."""
+        found: t.Dict[int, int] = {}
+        for text in self.all_addresses(host):
+            one = parse_range(text)
+            if one is not None and one.low == one.high:
+                found.setdefault(one.family, one.low)
+        return found
+
     def all_addresses(self, host: str) -> t.List[str]:
         """Addresses, prefixes and ranges of a host, as its groups have them; what is wrong with them is left out."""
         return _Member(host, self._hostvars, self._templar, Problems()).addresses()
