@@ -17,7 +17,7 @@ import sys
 import typing as t
 
 _SIZE = 65536
-_BACKLOG = 1024
+_BACKLOG = 4096
 
 
 def _listen(kind: str, port: int) -> socket.socket:

@@ -119,10 +119,10 @@ def compare(before: Decider, after: Decider, space: t.Sequence[Region], work: Wo
     It is worked out in the same order whichever list is the first, so that the opposite comparison finds the opposite.
     """
     # The shorter list first: where no rule was asked at all, that is one change and not one for each rule.
-    if (len(before.clauses), before.keys) > (len(after.clauses), after.keys):
-        changes = _Comparison(after, before, space, work).run()
-        return changes._replace(found=[one.mirrored() for one in changes.found])
-    return _Comparison(before, after, space, work).run()
+    is_mirrored = (len(before.clauses), before.keys) > (len(after.clauses), after.keys)
+    first, second = (after, before) if is_mirrored else (before, after)
+    changes = _Comparison(first, second, space, work).run()
+    return changes._replace(found=[one.mirrored() for one in changes.found]) if is_mirrored else changes
 
 
 class _Part:

@@ -262,6 +262,13 @@ class Caller:
             self.let_through += 1
 
 
+def _listen_drops(host: LabHost) -> int:
+    """Calls that no firewall dropped, but a listener that had too many waiting (ListenDrops of proc/net/netstat)."""
+    lines = host.call(pathlib.Path("/proc/thread-self/net/netstat").read_text).splitlines()
+    names, values = (line.split() for line in lines if line.startswith("TcpExt:"))
+    return int(values[names.index("ListenDrops")])
+
+
 class TestUnderFire:
     """No connection that is allowed is refused, and none that is refused is let through, while others go."""
 
@@ -283,7 +290,8 @@ class TestUnderFire:
                 assert scene.take_over(plan).problems == ()
                 caller.await_more(50)
             assert caller.connected >= 100
-            assert (caller.dropped, caller.let_through) == (0, 0)
+            # On a busy machine the server may not take calls as fast as they come: the kernel counts what it drops then.
+            assert (caller.dropped - _listen_drops(machine), caller.let_through) == (0, 0)
             # It was the other manager's table, too, that refused; ours does now, alone.
             assert scene.names() == []
 
