@@ -290,7 +290,7 @@ class TestUnderFire:
                 assert scene.take_over(plan).problems == ()
                 caller.await_more(50)
             assert caller.connected >= 100
-            # On a busy machine the server may not take calls as fast as they come: the kernel counts what it drops then.
+            # A busy server may not take calls as fast as they come. The kernel counts what it drops for that.
             assert (caller.dropped - _listen_drops(machine), caller.let_through) == (0, 0)
             # It was the other manager's table, too, that refused; ours does now, alone.
             assert scene.names() == []
