@@ -51,7 +51,7 @@ class ActionModule(ActionBase):
         page = os.path.abspath(arguments["dest"])
         data = page.removesuffix(_SUFFIX) + ".json"
         changed = [
-            _put(path, text, check=self._task.check_mode)
+            put(path, text, check=self._task.check_mode)
             for path, text in ((data, render_json(document)), (page, render_page(document)))
         ]
         return {"changed": any(changed), "dest": page, "json": data, "summary": document["summary"]}
@@ -61,19 +61,26 @@ def _now() -> str:
     return datetime.datetime.now(datetime.timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
-def _put(path: str, text: str, *, check: bool) -> bool:
+def put(path: str, text: str, *, check: bool) -> bool:
     """Writes a file in one step, if it has another content; returns whether it had.
 
-    A file that is there keeps its permissions.
+    A file of this user's that is there keeps its permissions. Anything else of that name is replaced, and a link is
+    not followed.
     """
-    content = text.encode()
+    # A host may say what UTF-8 has no octets for.
+    content = text.encode("utf-8", "replace")
     try:
         mode = _MODE
-        if os.path.exists(path):
-            mode = stat.S_IMODE(os.stat(path).st_mode)
-            with open(path, "rb") as stream:
-                if stream.read() == content:
-                    return False
+        try:
+            there = os.lstat(path)
+        except FileNotFoundError:
+            pass
+        else:
+            if stat.S_ISREG(there.st_mode) and there.st_uid == os.geteuid():
+                mode = stat.S_IMODE(there.st_mode)
+                with open(path, "rb") as stream:
+                    if stream.read() == content:
+                        return False
         if not check:
             _replace(path, content, mode)
     except OSError as exc:

@@ -27,6 +27,9 @@ from ..module_utils._policy.program import build_program
 #: Runs a module on the host: its name and its options.
 Execute = t.Callable[[str, t.Dict[str, t.Any]], t.Dict[str, t.Any]]
 
+#: What a host says of a packet; None: its kernel never showed it to a chain.
+_WORDS = [None, *(action.value for action in Action)]
+
 _MODULE = "palisade.nftables.check_policy"
 
 
@@ -59,9 +62,15 @@ def _verdicts(host: str, text: str, packets: t.Sequence[Packet], execute: Execut
             raise _failure(host, str(exc)) from exc
     trial = {"ruleset": text, "packets": [packet_to_plain(packet) for packet in packets]}
     result = execute(_MODULE, {"trial": trial})
-    if result.get("failed") or "verdicts" not in result:
+    verdicts = result.get("verdicts")
+    if (
+        result.get("failed")
+        or not isinstance(verdicts, list)
+        or len(verdicts) != len(packets)
+        or not all(one in _WORDS for one in verdicts)
+    ):
         raise _failure(host, str(result.get("msg") or "the host gave no verdicts"))
-    return [None if verdict is None else Action(verdict) for verdict in result["verdicts"]]
+    return [None if verdict is None else Action(verdict) for verdict in verdicts]
 
 
 def _failure(host: str, reason: str) -> AnsibleActionFail:

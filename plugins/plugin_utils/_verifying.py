@@ -17,6 +17,7 @@ from ..module_utils._analysis.explain import packet_to_plain
 from ..module_utils._analysis.verifying import Looked, Other, Result, Row, Seen, judge, look_closer
 from ..module_utils._analysis.walk import UNKNOWN
 from ..module_utils._core.addresses import parse_address
+from ..module_utils._policy.model import Action
 from ..module_utils._policy.packet import Packet
 from ..module_utils._policy.program import Program
 
@@ -24,6 +25,8 @@ from ..module_utils._policy.program import Program
 #: so what two questions of one rule moved is told apart only one after the other.
 _MOST_DOUBTS = 40
 _MOST_ROUNDS = 5
+
+_VERDICTS = [action.value for action in Action]
 
 #: What the playbook calls the item of a loop over senders, and over hosts that are looked at.
 SENDER, LOOKED_AT = "palisade_sender", "palisade_looked_at"
@@ -98,7 +101,7 @@ class Verification:
             for question, answer in zip(self._questions, answers):
                 self.rows.append(self._judge_one(sender, question, answer))
 
-    def _judge_one(self, sender: str, question: Question, answer: t.Mapping[str, t.Any]) -> Row:
+    def _judge_one(self, sender: str, question: Question, answer: object) -> Row:
         seen = Seen.from_plain(answer)
         is_served = any(listener.serves(question) for listener in self._listeners)
         return judge(sender, question, seen, self._expect(sender, question, seen), is_served=is_served)
@@ -114,9 +117,10 @@ class Verification:
         if question.family in self._seen_as:
             return self._seen_as[question.family]
         try:
-            return parse_address(seen.source)[1]
+            family, source = parse_address(seen.source)
         except ValueError:
             return None
+        return source if family == question.family else None
 
     def _rounds(self) -> t.List[t.List[Doubt]]:
         """What differs or cannot be told, up to a number; in a round, one question of a rule as far as that goes."""
@@ -161,7 +165,9 @@ class Verification:
                 position = asked[row.sender]
                 asked[row.sender] += 1
                 if isinstance(listed, list) and position < len(listed):
-                    row = self._judge_one(row.sender, row.question, listed[position])
+                    again = self._judge_one(row.sender, row.question, listed[position])
+                    # Who cannot ask a second time has still seen what it saw.
+                    row = row if again.result is Result.NOT_ASKED else again
                 if row.result in (Result.DIFFERENT, Result.UNCLEAR):
                     row = look_closer(row, looked.get(doubt.number, ()))
                 self.rows[doubt.number] = row
@@ -176,8 +182,9 @@ class Verification:
             if not isinstance(answers, list) or len(answers) != len(packets) or "counters" not in after.get(host, {}):
                 continue
             for number, answer in zip(packets, answers):
-                said[number, host] = answer
-                asked[host, answer["counter"]] += 1
+                if isinstance(answer, dict) and answer.get("wanted") in _VERDICTS:
+                    said[number, host] = answer
+                    asked[host, _text(answer, "counter")] += 1
         found: t.Dict[int, t.List[Looked]] = {}
         for doubt in doubts:
             for host in doubt.packets:
@@ -186,7 +193,7 @@ class Verification:
                 answer = said[doubt.number, host]
                 role = "receiver" if host == self._host else "sender"
                 found.setdefault(doubt.number, []).append(
-                    _one_look(role, host, answer, (before[host], after[host]), asked[host, answer["counter"]])
+                    _one_look(role, host, answer, (before[host], after[host]), asked[host, _text(answer, "counter")])
                 )
         return found
 
@@ -228,27 +235,38 @@ def _one_look(
     asked: int,
 ) -> Looked:
     before, after = looks
-    counter = str(answer["counter"])
-    counted = after["counters"].get(counter, 0) - before["counters"].get(counter, 0)
-    others = answer.get("others", ())
+    counter = _text(answer, "counter")
+    others = answer.get("others")
+    listed = [one for one in others if isinstance(one, dict)] if isinstance(others, list) else []
     return Looked(
         role=role,
         host=host,
-        wanted=str(answer["wanted"]),
-        wanted_origin=str(answer["wanted_origin"]),
-        live=str(answer["live"]),
-        live_origin=str(answer["live_origin"]),
-        equal=bool(before.get("equal")),
+        wanted=_text(answer, "wanted"),
+        wanted_origin=_text(answer, "wanted_origin"),
+        live=_text(answer, "live"),
+        live_origin=_text(answer, "live_origin"),
+        equal=before.get("equal") is True,
         counter=counter,
-        counted=max(0, counted),
+        counted=max(0, _packets(after, counter) - _packets(before, counter)),
         asked=asked,
-        before=tuple(_other(one) for one in others if one["before"]),
-        behind=tuple(_other(one) for one in others if not one["before"]),
+        before=tuple(_other(one) for one in listed if one.get("before")),
+        behind=tuple(_other(one) for one in listed if not one.get("before")),
     )
 
 
+def _text(said: t.Mapping[str, t.Any], key: str) -> str:
+    value = said.get(key)
+    return value if isinstance(value, str) else ""
+
+
+def _packets(said: t.Mapping[str, t.Any], counter: str) -> int:
+    counters = said.get("counters")
+    packets = counters.get(counter) if isinstance(counters, dict) else None
+    return packets if isinstance(packets, int) else 0
+
+
 def _other(one: t.Mapping[str, t.Any]) -> Other:
-    return Other(str(one["chain"]), is_known=one["verdict"] != UNKNOWN)
+    return Other(_text(one, "chain"), is_known=_text(one, "verdict") != UNKNOWN)
 
 
 def _by(key: str, registered: t.Iterable[t.Mapping[str, t.Any]]) -> t.Dict[str, t.Mapping[str, t.Any]]:

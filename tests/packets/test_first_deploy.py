@@ -231,8 +231,12 @@ def steps(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> Steps:
     return Steps(scene, monkeypatch)
 
 
-def _deploy(scene: Scene, root: pathlib.Path, policy: Policy) -> None:
-    Changes(scene.host, root, policy).apply()
+#: Of UDP nobody knows who called: what stays open, the host could not open again.
+_CUT = ["egress-cut"]
+
+
+def _deploy(scene: Scene, root: pathlib.Path, policy: Policy, warned_of: t.Sequence[str] = ()) -> None:
+    Changes(scene.host, root, policy, warned_of).apply()
 
 
 @pytest.mark.parametrize("layout", ["auto", "ordered"])
@@ -290,7 +294,7 @@ def test_what_was_open_stays_open_though_no_rule_lets_it_in(
             assert target.recv(1) == b"?"
 
     steps.at("after load 1", half)
-    _deploy(scene, tmp_path, Policy())
+    _deploy(scene, tmp_path, Policy(), _CUT)
     before = scene.sent_again()
     for call in (*busy, *quiet):
         call.speak(host_first=host_first)
@@ -327,7 +331,7 @@ def test_the_first_rules_come_later_than_the_table(scene: Scene, tmp_path: pathl
     _deploy(scene, tmp_path, policy)
     calls = [scene.call(_OTHER), scene.datagrams(5000)]
     policy.restricts = True
-    _deploy(scene, tmp_path, policy)
+    _deploy(scene, tmp_path, policy, _CUT)
     for call in calls:
         call.speak()
 
@@ -348,7 +352,7 @@ def test_a_run_that_was_killed_before_the_first_rules_is_made_up_for(
         _deploy(scene, tmp_path, Policy())
     calls[0].answering.send(b"?")
     assert calls[0].calling.recv(1) == b"?"
-    _deploy(scene, tmp_path, Policy())
+    _deploy(scene, tmp_path, Policy(), _CUT)
     for call in calls:
         call.speak()
 

@@ -32,6 +32,7 @@ from ansible_collections.palisade.nftables.plugins.module_utils._compile.compile
 from ansible_collections.palisade.nftables.plugins.module_utils._core.addresses import AddressSet, parse_range
 from ansible_collections.palisade.nftables.plugins.module_utils._host.errors import HostError
 from ansible_collections.palisade.nftables.plugins.module_utils._host.trial import (
+    NoTrialError,
     packet_from_plain,
     packet_to_plain,
     try_packets,
@@ -230,6 +231,14 @@ def test_where_no_namespace_can_be_made_it_says_what_is_needed() -> None:
     )
     assert "the kernel cannot be asked here: no network namespace can be made" in done.stdout
     assert "root" in done.stdout
+
+
+def test_where_no_frames_can_be_made_it_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As in a sandbox that has namespaces, and no sockets of that kind."""
+    monkeypatch.setattr(socket, "AF_PACKET", 999)
+    packet = Packet(Direction.INGRESS, 4, 6, 0xC6336407, 0xC0000201, source_port=1, destination_port=2)
+    with pytest.raises(NoTrialError, match="the kernel cannot be asked here: Address family not supported"):
+        try_packets("table inet palisade { }", [packet])
 
 
 class _Left(Exception):  # noqa: N818 - it is how the module ends

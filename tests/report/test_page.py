@@ -18,7 +18,7 @@ from selenium.webdriver.common.keys import Keys
 from ansible_collections.palisade.nftables.plugins.plugin_utils._report.document import build_document
 from ansible_collections.palisade.nftables.plugins.plugin_utils._report.page import render_json, render_page
 from tests.report.browser import Browser, why_no_browser
-from tests.report.fleets import HOSTILE, TIME, large, small
+from tests.report.fleets import HOSTILE, TIME, large, live, live_rule, small
 
 if t.TYPE_CHECKING:
     import collections.abc
@@ -229,6 +229,21 @@ def test_the_deciding_rule_is_told_to_the_mouse_and_to_the_keyboard(page: Shown)
     page.browser.until(tip.is_displayed, wanted=True)
     ActionChains(page.browser.driver).send_keys(Keys.TAB).perform()
     page.browser.until(lambda: "tcp 5432" in tip.text, wanted=False)
+
+
+def test_what_decides_is_told_in_the_words_of_the_policies(browser: Browser, tmp_path: pathlib.Path) -> None:
+    """And not in those of a host that has, or claims to have, another rule of the name."""
+    hosts = small()
+    other = live([live_rule("postgres[0]", 1, text="accept everything")])
+    page = show(browser, tmp_path, build_document([hosts[0]._replace(live=other), *hosts[1:]], TIME))
+    place = next(index for index, one in enumerate(page.data["places"]) if one["name"] == "webservers")
+    page.browser.run(
+        "arguments[0].focus()",
+        page.browser.find("#matrix tr[data-group=databases] td:nth-child(%d) button" % (place + 2)),
+    )
+    tip = page.browser.find("#tip")
+    page.browser.until(tip.is_displayed, wanted=True)
+    assert "postgres[0] accept tcp port 5432 from webservers (ingress)" in tip.text
 
 
 def holds(texts: t.Optional[t.Sequence[str]], port: int) -> bool:

@@ -13,7 +13,7 @@ ROW = re.compile(r"^\| R(\d+) \| [^|]+ \| ([^|]+) \|$", re.MULTILINE)
 LINK = re.compile(r"\[`(test_[a-z0-9_]+)`\]\(([a-z0-9_/]+\.py)\)")
 
 #: What is not a firewall's, or comes with a later capability.
-NOT_HERE = {9, 14, 15, 54, 67, 73, 75, 81, 92, *range(95, 99)}
+NOT_HERE = {14, 15, 73, 75, 81, 92, *range(95, 99)}
 
 
 def rows() -> dict[int, str]:

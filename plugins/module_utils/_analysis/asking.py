@@ -84,7 +84,7 @@ def read_listeners(listed: t.Iterable[t.Mapping[str, t.Any]]) -> t.List[Listener
             listener = Listener(str(one.get("protocol")), int(str(one.get("port"))), family, address)
         except ValueError:
             continue
-        if listener.protocol in PORT_PROTOCOLS and listener.port and not _is_loopback(family, address):
+        if listener.protocol in PORT_PROTOCOLS and 0 < listener.port < 65536 and not _is_loopback(family, address):
             found.append(listener)
     return found
 

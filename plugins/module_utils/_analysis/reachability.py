@@ -8,6 +8,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import typing as t
 
 from .._compile.lowered import Box
@@ -38,6 +39,9 @@ from .regions import (
 _TCP, _UDP = 6, 17
 
 #: From which ports Linux sends by itself (ip-sysctl, ip_local_port_range).
+#: By the port that is asked, the one that the question may come from besides (RFC 5905, 2131).
+_OWN_PORTS = {123: 123, 67: 68}
+
 _EPHEMERAL: Intervals = ((32768, 60999),)
 
 #: Decided regions of one rule whose answers are looked at.
@@ -116,9 +120,18 @@ def _box(protocol: str, port: int) -> Box:
     return Box(protocols=IntervalSet.single(PROTOCOLS[protocol]), destination_ports=IntervalSet.single(port))
 
 
+def _asked(box: Box) -> Box:
+    """What of it a program of the host asks; what leaves from other ports are answers of its servers."""
+    own = _OWN_PORTS.get(box.destination_ports.intervals[0][0]) if box.destination_ports is not None else None
+    ports = IntervalSet(_EPHEMERAL)
+    if own is not None:
+        ports |= IntervalSet.single(own)
+    return dataclasses.replace(box, source_ports=ports)
+
+
 def _gets_out(egress: DecidedChain, need: Need) -> bool:
     try:
-        return any(_accepted(egress, opening(region)) for box in need.boxes for region in regions_of(box))
+        return any(_accepted(egress, opening(region)) for box in need.boxes for region in regions_of(_asked(box)))
     except Undecided:
         return True
 

@@ -23,7 +23,8 @@ from .expecting import Expectation
 
 _THROUGH = ("connected", "answered")
 _NOTHING = ("filtered", "silent")
-_PORT_UNREACHABLE = "port-unreachable"
+_ERROR = "error"
+_OUTCOMES = (*_THROUGH, *_NOTHING, "refused", "unreachable", _ERROR)
 
 
 class Result(enum.Enum):
@@ -62,16 +63,20 @@ class Seen(t.NamedTuple):
     source_port: t.Optional[int] = None
 
     @classmethod
-    def from_plain(cls, data: t.Mapping[str, t.Any]) -> Seen:
-        icmp = data.get("icmp") or {}
+    def from_plain(cls, data: object) -> Seen:
+        """An answer, taken key by key, because it comes from a host; what is none is an error."""
+        said = data if isinstance(data, dict) else {}
+        icmp = said.get("icmp")
+        icmp = icmp if isinstance(icmp, dict) else {}
+        outcome, port = said.get("outcome"), said.get("source_port")
         return cls(
-            outcome=str(data.get("outcome", "error")),
-            detail=str(data.get("detail", "")),
-            icmp=str(icmp.get("name", "")),
-            icmp_sender=str(icmp.get("sender", "")),
-            here=bool(data.get("here")),
-            source=str(data.get("source") or ""),
-            source_port=data.get("source_port"),
+            outcome=outcome if isinstance(outcome, str) and outcome in _OUTCOMES else _ERROR,
+            detail=str(said.get("detail") or ""),
+            icmp=str(icmp.get("name") or ""),
+            icmp_sender=str(icmp.get("sender") or ""),
+            here=bool(said.get("here")),
+            source=str(said.get("source") or ""),
+            source_port=port if isinstance(port, int) and 0 < port < 65536 else None,
         )
 
 
@@ -165,7 +170,7 @@ def judge(
         is_served: Whether somebody is known to listen there, so that an open port would not be refused.
     """
     address = format_address(question.family, question.address)
-    if seen.outcome == "error" or expectation is None:
+    if seen.outcome == _ERROR or expectation is None:
         return Row(sender, question, seen, expectation, "", Result.NOT_ASKED, seen.detail)
     action = expectation.action
     result, note = _compare(action, seen, address, is_served=is_served)

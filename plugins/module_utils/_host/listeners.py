@@ -25,7 +25,8 @@ from .applied import Policies
 from .peers import describe_peers, find_outgoing
 from .processes import Process, find_owners, user_name
 from .published_ports import PublishedPort
-from .socket_list import PROC, UDP, UDPLITE, Socket
+from .socket_list import UDPLITE, Socket
+from .socket_tables import PROC, UDP
 
 #: Raw sockets of protocols that the kernel speaks by itself, and of programs that only send.
 _NO_LISTENERS = (1, 58, 255)

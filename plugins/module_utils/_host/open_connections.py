@@ -24,8 +24,8 @@ import typing as t
 
 from ._discovery.routes import local_addresses
 from ._discovery.tree import Tree
-from .sockets import PROC, UDP, Address, Socket, read_sockets
-from .tracking import TRACKED_STATES, Connection, Entry, Tracking
+from .socket_tables import LISTEN, PROC, TABLES, TCP, UDP, read_lines, read_rows, unmapped
+from .tracking import TRACKED_STATES, Address, Connection, Entry, Tracking
 
 #: How often an entry is made anew that a packet of the connection has made again meanwhile.
 _ATTEMPTS = 5
@@ -57,26 +57,58 @@ def learn(proc: str = PROC) -> t.Tuple[int, str]:
     return len(told), ""
 
 
+class _End(t.NamedTuple):
+    """This host's end of a connection, or where it waits for one.
+
+    Attributes:
+        ours: As if this host had begun it.
+        state: Of the socket.
+    """
+
+    ours: Connection
+    state: int
+
+    @property
+    def waits(self) -> bool:
+        """Whether it is called by others."""
+        return self.state == LISTEN if self.ours.protocol == TCP else not self.ours.destination_port
+
+
+def _read_ends(proc: str) -> t.List[_End]:
+    """Of all TCP and UDP sockets; an IPv4 address in IPv6's form is one of IPv4."""
+    return [
+        _End(
+            Connection(protocol, _address(row.local[0]), row.local[1], _address(row.remote[0]), row.remote[1]),
+            row.state,
+        )
+        for protocol, names in TABLES.items()
+        for name in names
+        for row in read_rows(read_lines(proc, name))
+    ]
+
+
+def _address(packed: bytes) -> Address:
+    return ipaddress.ip_address(unmapped(packed))
+
+
 def find_connections(proc: str = PROC) -> t.Dict[Connection, int]:
     """The TCP connections and connected UDP sockets, but for those on loopback, each with the state of its socket."""
-    sockets = read_sockets(proc)
-    called = {(one.protocol, one.local_port, one.local) for one in sockets if one.waits}
+    ends = _read_ends(proc)
+    called = {(one.ours.protocol, one.ours.source_port, one.ours.source) for one in ends if one.waits}
     return {
-        _connection(one, called=not called.isdisjoint(_listening(one))): one.state
-        for one in sockets
-        if one.state in TRACKED_STATES and not one.waits and not one.local.is_loopback and one.remote_port
+        one.ours if called.isdisjoint(_listening(one.ours)) else one.ours.reversed(): one.state
+        for one in ends
+        if one.state in TRACKED_STATES
+        and not one.waits
+        and not one.ours.source.is_loopback
+        and one.ours.destination_port
     }
 
 
-def _listening(one: Socket) -> t.Iterator[t.Tuple[int, int, Address]]:
-    """Where somebody would listen who was called for this socket."""
-    for address in (one.local, ipaddress.IPv4Address(0), ipaddress.IPv6Address(0)):
-        yield one.protocol, one.local_port, address
-
-
-def _connection(one: Socket, *, called: bool) -> Connection:
-    ours = Connection(one.protocol, one.local, one.local_port, one.remote, one.remote_port)
-    return ours.reversed() if called else ours
+def _listening(ours: Connection) -> t.Iterator[t.Tuple[int, int, Address]]:
+    """Where somebody would listen who was called for this connection."""
+    for address in (ours.source, ipaddress.IPv4Address(0), ipaddress.IPv6Address(0)):
+        yield ours.protocol, ours.source_port, address
 
 
 def _tell(tracking: Tracking, connection: Connection, state: int) -> bool:
@@ -131,7 +163,7 @@ def _end_ended(tracking: Tracking, told: t.Sequence[Connection], proc: str) -> N
     # A table that changes while it is read may lack a socket that is there; hardly twice.
     for _reading in range(2):
         if candidates:
-            there = {_connection(one, called=False) for one in read_sockets(proc)}
+            there = {one.ours for one in _read_ends(proc)}
             for connection in [one for one in candidates if one in there or one.reversed() in there]:
                 del candidates[connection]
     for entry in candidates.values():

@@ -19,7 +19,8 @@ from .._policy.protocols import PROTOCOL_NAMES
 from ._discovery.routes import interface_of
 from ._discovery.tree import Tree
 from .processes import Process
-from .socket_list import PROC, Socket
+from .socket_list import Socket
+from .socket_tables import PROC
 
 #: Peers that are looked at; a proxy may have thousands.
 _MOST_PEERS = 500

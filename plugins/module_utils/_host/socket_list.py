@@ -21,21 +21,29 @@ import typing as t
 
 from .._core.addresses import format_address
 from ._discovery.tree import Tree
+from .socket_tables import (
+    CLOSE,
+    ESTABLISHED,
+    LISTEN,
+    PROC,
+    TABLES,
+    TCP,
+    UDP,
+    is_mapped,
+    read_lines,
+    read_rows,
+    unmapped,
+)
 
-#: Of the calling thread: its network need not be that of the process.
-PROC = "/proc/thread-self"
-
-TCP, UDP, SCTP, UDPLITE = 6, 17, 132, 136
+SCTP, UDPLITE = 132, 136
 
 #: Protocols whose sockets are asked for, and their tables.
-_TABLES = {TCP: ("tcp", "tcp6"), UDP: ("udp", "udp6"), UDPLITE: ("udplite", "udplite6")}
+_TABLES = {**TABLES, UDPLITE: ("udplite", "udplite6")}
 _RAW_TABLES = ("raw", "raw6")
 _SCTP_ENDPOINTS = "sctp/eps"
 _FAMILIES = ((4, socket.AF_INET), (6, socket.AF_INET6))
 
-#: enum tcp state, net/tcp_states.h; a connected UDP socket is ESTABLISHED, one that is only bound CLOSE.
-ESTABLISHED, _CLOSE, _LISTEN = 1, 7, 10
-_ASKED_STATES = (1 << ESTABLISHED) | (1 << _CLOSE) | (1 << _LISTEN)
+_ASKED_STATES = (1 << ESTABLISHED) | (1 << CLOSE) | (1 << LISTEN)
 
 _NETLINK_SOCK_DIAG = 4
 _BY_FAMILY = 20
@@ -49,9 +57,6 @@ _MESSAGE = struct.Struct("=BBBB2s2s16s16sI8sIIIII")
 _V6ONLY = 11  # INET_DIAG_SKV6ONLY
 _BUFFER = 1 << 17
 _SECONDS = 10.0
-
-_WORD = struct.Struct("=I")
-_MAPPED_PREFIX = bytes(10) + b"\xff\xff"
 
 
 class Socket(t.NamedTuple):
@@ -73,7 +78,7 @@ class Socket(t.NamedTuple):
     families: t.Tuple[int, ...]
     remote: str = ""
     remote_port: int = 0
-    state: int = _LISTEN
+    state: int = LISTEN
     raw: bool = False
     interface: int = 0
     user: t.Optional[int] = None
@@ -84,7 +89,7 @@ class Socket(t.NamedTuple):
         """Whether others can begin to talk to it."""
         if self.raw or self.protocol == SCTP:
             return not self.remote
-        return self.state == _LISTEN if self.protocol == TCP else self.state == _CLOSE and self.port > 0
+        return self.state == LISTEN if self.protocol == TCP else self.state == CLOSE and self.port > 0
 
     @property
     def is_connected(self) -> bool:
@@ -101,7 +106,7 @@ def find_sockets(proc: str = PROC) -> t.Tuple[t.List[Socket], t.List[str]]:
         try:
             found.extend(list(_ask(protocol)))
         except OSError as exc:
-            listed = [one for name in tables for one in read_table(_lines(proc, name), protocol, v6only=v6only)]
+            listed = [one for name in tables for one in read_table(read_lines(proc, name), protocol, v6only=v6only)]
             found.extend(listed)
             if listed and protocol in (TCP, UDP) and not notes:
                 notes.append(
@@ -109,19 +114,9 @@ def find_sockets(proc: str = PROC) -> t.Tuple[t.List[Socket], t.List[str]]:
                     "known, and sockets of IPv6 are taken to serve IPv4 as well" % (exc.strerror or exc)
                 )
     for name in _RAW_TABLES:
-        found.extend(one._replace(raw=True, protocol=one.port, port=0) for one in read_table(_lines(proc, name), 0))
-    found.extend(read_sctp_endpoints(_lines(proc, _SCTP_ENDPOINTS)))
+        found.extend(one._replace(raw=True, protocol=one.port, port=0) for one in read_table(read_lines(proc, name), 0))
+    found.extend(read_sctp_endpoints(read_lines(proc, _SCTP_ENDPOINTS)))
     return sorted(found), notes
-
-
-def _lines(proc: str, name: str) -> t.Iterator[str]:
-    """Of a table, however long."""
-    try:
-        with open("%s/net/%s" % (proc, name), encoding="ascii", errors="replace") as stream:
-            yield from stream
-    except OSError:
-        # The protocol is not in this kernel, or not in this container.
-        return
 
 
 def _ask(protocol: int) -> t.Iterator[Socket]:
@@ -176,7 +171,7 @@ def _read_message(message: bytes, protocol: int) -> Socket:
 def _make(protocol: int, local: t.Tuple[bytes, int], remote: t.Tuple[bytes, int], *, v6only: bool) -> Socket:
     packed, port = local
     families: t.Tuple[int, ...] = (4 if len(packed) == 4 else 6,)
-    if packed[:12] == _MAPPED_PREFIX:
+    if is_mapped(packed):
         families = (4,)
     elif len(packed) == 16 and not any(packed) and not v6only:
         families = (4, 6)
@@ -191,30 +186,19 @@ def _make(protocol: int, local: t.Tuple[bytes, int], remote: t.Tuple[bytes, int]
 
 
 def _text(packed: bytes) -> str:
-    if packed[:12] == _MAPPED_PREFIX:
-        packed = packed[12:]
+    packed = unmapped(packed)
     return format_address(4 if len(packed) == 4 else 6, int.from_bytes(packed, "big"))
 
 
 def read_table(lines: t.Iterable[str], protocol: int, *, v6only: bool = False) -> t.Iterator[Socket]:
-    """The sockets of a table of proc_pid_net(5), without the heading and what else is none."""
-    for line in lines:
-        fields = line.split()
+    """The sockets of a table, with the user and the inode that it tells."""
+    for row in read_rows(lines):
         try:
-            local, remote = _endpoint(fields[1]), _endpoint(fields[2])
-            made = _make(protocol, local, remote, v6only=v6only)
-            yield made._replace(state=int(fields[3], 16), user=int(fields[7]), inode=int(fields[9]))
-        except (IndexError, ValueError, struct.error):
+            user, inode = int(row.fields[7]), int(row.fields[9])
+        except (IndexError, ValueError):
             continue
-
-
-def _endpoint(text: str) -> t.Tuple[bytes, int]:
-    """``0100007F:0016``: words of the address in the byte order of this machine, and the port."""
-    digits, _colon, port = text.partition(":")
-    if len(digits) not in (8, 32):
-        raise ValueError(text)
-    packed = b"".join(_WORD.pack(int(digits[at : at + 8], 16)) for at in range(0, len(digits), 8))
-    return packed, int(port, 16)
+        made = _make(protocol, row.local, row.remote, v6only=v6only)
+        yield made._replace(state=row.state, user=user, inode=inode)
 
 
 def read_sctp_endpoints(lines: t.Iterable[str]) -> t.Iterator[Socket]:
@@ -222,7 +206,7 @@ def read_sctp_endpoints(lines: t.Iterable[str]) -> t.Iterator[Socket]:
     for line in lines:
         fields = line.split()
         try:
-            if int(fields[3]) != _LISTEN:
+            if int(fields[3]) != LISTEN:
                 continue
             for text in fields[8:]:
                 packed = ipaddress.ip_address(text).packed

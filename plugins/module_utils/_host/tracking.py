@@ -16,9 +16,9 @@ import struct
 import sys
 import typing as t
 
-from . import sockets
+from . import socket_tables
 from .netlink import Attributes, read_attributes
-from .sockets import TCP, Address
+from .socket_tables import TCP
 
 _NETLINK_NETFILTER = 12
 #: NFNL_SUBSYS_CTNETLINK with IPCTNL_MSG_CT_NEW, _GET, _DELETE.
@@ -63,15 +63,17 @@ class TrackedState(t.NamedTuple):
 
 #: By the state of the socket. One that lingers answers, too, and its answer must not be taken for a beginning.
 TRACKED_STATES: t.Mapping[int, TrackedState] = {
-    sockets.ESTABLISHED: TrackedState(3, 432000),
-    sockets.FIN_WAIT1: TrackedState(4, 120, closes=True),
-    sockets.FIN_WAIT2: TrackedState(5, 60, closes=True),
-    sockets.TIME_WAIT: TrackedState(7, 120, closes=True),
-    sockets.CLOSE_WAIT: TrackedState(5, 60, closes=True),
-    sockets.LAST_ACK: TrackedState(6, 30, closes=True),
-    sockets.CLOSING: TrackedState(6, 30, closes=True),
+    socket_tables.ESTABLISHED: TrackedState(3, 432000),
+    socket_tables.FIN_WAIT1: TrackedState(4, 120, closes=True),
+    socket_tables.FIN_WAIT2: TrackedState(5, 60, closes=True),
+    socket_tables.TIME_WAIT: TrackedState(7, 120, closes=True),
+    socket_tables.CLOSE_WAIT: TrackedState(5, 60, closes=True),
+    socket_tables.LAST_ACK: TrackedState(6, 30, closes=True),
+    socket_tables.CLOSING: TrackedState(6, 30, closes=True),
 }
 _UDP_SECONDS = 120
+
+Address = t.Union[ipaddress.IPv4Address, ipaddress.IPv6Address]
 
 
 class Connection(t.NamedTuple):
@@ -152,7 +154,7 @@ class Tracking:
         if connection.protocol != TCP:
             self.remove(connection, entry)
             return
-        state = TRACKED_STATES[sockets.TIME_WAIT]
+        state = TRACKED_STATES[socket_tables.TIME_WAIT]
         content = _nest(_ORIGINAL, _tuple(connection)) + _plain(_TIMEOUT, struct.pack("!I", state.seconds))
         try:
             self._ask(_NEW, _ACKNOWLEDGE, connection, content + _protocol_state(state))
@@ -248,7 +250,7 @@ def _read_entry(data: bytes) -> Entry:
 
 def _is_lasting(entry: Attributes) -> bool:
     tcp = _tcp_of(entry)
-    return tcp.get(_TCP_STATE) == bytes([TRACKED_STATES[sockets.ESTABLISHED].number]) or _is_picked_up(entry)
+    return tcp.get(_TCP_STATE) == bytes([TRACKED_STATES[socket_tables.ESTABLISHED].number]) or _is_picked_up(entry)
 
 
 def _tcp_of(entry: Attributes) -> Attributes:

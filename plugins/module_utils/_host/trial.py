@@ -137,12 +137,15 @@ def try_packets(text: str, packets: t.Sequence[Packet], nft: t.Optional[Nft] = N
 
 
 def _decide(names: t.Sequence[str], packets: t.Sequence[Packet]) -> t.List[t.Optional[Action]]:
-    allowed = os.sched_getaffinity(0)
-    # On one processor frames are handled in the order in which they were sent. This thread ends with the trial.
-    os.sched_setaffinity(0, {min(allowed)})
-    with contextlib.ExitStack() as stack:
-        site = _Site(names, stack)
-        return [site.verdict(packet) for packet in packets]
+    try:
+        allowed = os.sched_getaffinity(0)
+        # On one processor frames are handled in the order in which they were sent. This thread ends with the trial.
+        os.sched_setaffinity(0, {min(allowed)})
+        with contextlib.ExitStack() as stack:
+            site = _Site(names, stack)
+            return [site.verdict(packet) for packet in packets]
+    except OSError as exc:
+        raise NoTrialError("the kernel cannot be asked here: %s" % (exc.strerror or exc)) from exc
 
 
 class _Site:

@@ -14,6 +14,9 @@ import typing as t
 _MOST_ITEMS = 20_000
 _LONGEST_TEXT = 2000
 
+_DRIFTS = ("none", "changed", "absent", "foreign", "unknown")
+_FINDINGS = ("exposed", "blocked", "local")
+
 
 class Live(t.NamedTuple):
     """What was found out on a host.
@@ -77,7 +80,7 @@ def _not_read(state: str, message: str) -> t.Dict[str, t.Any]:
 
 def _drift(found: t.Mapping[str, t.Any]) -> t.Dict[str, t.Any]:
     return {
-        "state": _text(found.get("state")) or "unknown",
+        "state": _word(found.get("state"), _DRIFTS) or "unknown",
         **{key: _texts(found.get(key)) for key in ("missing", "foreign", "changed")},
     }
 
@@ -90,13 +93,16 @@ def _wanted(found: t.Mapping[str, t.Any]) -> t.Optional[t.Dict[str, t.Any]]:
 
 def _listener(found: t.Mapping[str, t.Any]) -> t.Dict[str, t.Any]:
     networks = _mapping(found.get("networks"))
-    words = ("protocol", "address", "interface", "process", "user", "outside", "rule", "finding")
+    words = ("protocol", "address", "interface", "process", "user", "outside", "rule")
     return {
         **{key: _text(found.get(key)) for key in words},
+        "finding": _word(found.get("finding"), _FINDINGS),
         "port": _count(found.get("port")),
         "pid": _count(found.get("pid")),
         "published": found.get("published") is True,
-        "networks": {str(name): _text(verdict) for name, verdict in list(networks.items())[:_MOST_ITEMS]},
+        "networks": {
+            str(name)[:_LONGEST_TEXT]: _text(verdict) for name, verdict in list(networks.items())[:_MOST_ITEMS]
+        },
     }
 
 
@@ -135,6 +141,10 @@ def _text(value: object) -> t.Optional[str]:
     if isinstance(value, (bool, int)):
         return str(value)
     return value[:_LONGEST_TEXT] if isinstance(value, str) else None
+
+
+def _word(value: object, words: t.Collection[str]) -> t.Optional[str]:
+    return value if isinstance(value, str) and value in words else None
 
 
 def _count(value: object) -> t.Optional[int]:

@@ -4,10 +4,11 @@
 //
 // Who reaches whom: rows are groups that open to their hosts, columns are places.
 
+// What lets something through; as the policies have it, where a kernel has something else of that name.
 const rulesByName = new Map();
-for (const rule of data.rules) {
+for (const rule of [...data.rules].sort((one, other) => (one.ports === null) - (other.ports === null))) {
   const key = rule.direction + " " + rule.name;
-  if (!rulesByName.has(key)) rulesByName.set(key, rule);
+  if (rule.action === "accept" && !rulesByName.has(key)) rulesByName.set(key, rule);
 }
 
 let way = "reaching";

@@ -100,6 +100,8 @@ def test_listeners() -> None:
         {"protocol": "tcp", "address": "::1", "port": 25},
         {"protocol": "sctp", "address": "::", "port": 9},
         {"protocol": "icmp", "address": "0.0.0.0", "port": None},
+        {"protocol": "tcp", "address": "0.0.0.0", "port": 65536},
+        {"protocol": "tcp", "address": "0.0.0.0", "port": -1},
     ]
     http, dns = read_listeners(listed)
     assert (http, dns) == (Listener("tcp", 80, 4, 0), Listener("udp", 53, 6, OWN[6]))

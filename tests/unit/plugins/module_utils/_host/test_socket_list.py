@@ -18,12 +18,12 @@ from ansible_collections.palisade.nftables.plugins.module_utils._host import soc
 from ansible_collections.palisade.nftables.plugins.module_utils._host.processes import find_owners, user_name
 from ansible_collections.palisade.nftables.plugins.module_utils._host.socket_list import (
     SCTP,
-    TCP,
     Socket,
     find_sockets,
     read_sctp_endpoints,
     read_table,
 )
+from ansible_collections.palisade.nftables.plugins.module_utils._host.socket_tables import TCP
 
 if t.TYPE_CHECKING:
     from lab.namespaces import Host

@@ -149,3 +149,10 @@ def test_what_a_host_says_may_be_anything(result: t.Dict[str, t.Any]) -> None:
 def test_a_rule_that_the_kernel_has_otherwise_is_not_given_the_ports_of_the_policy() -> None:
     host = HostInput("web1", variables=variables(()), live=live([live_rule("ssh[0]", 1, text="drop tcp port 22")]))
     assert build_document([host], TIME)["rules"][0]["ports"] is None
+
+
+@pytest.mark.parametrize("word", ["constructor", "__proto__", "toString"])
+def test_words_that_a_page_looks_up_are_those_that_there_are(word: str) -> None:
+    said = live([], drift={"state": word}, listeners=[{"protocol": "tcp", "port": 22, "finding": word}])
+    about = build_document([HostInput("web1", variables=variables(()), live=said)], TIME)["hosts"][0]["live"]
+    assert (about["drift"]["state"], about["listeners"][0]["finding"]) == ("unknown", None)
