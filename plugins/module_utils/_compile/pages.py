@@ -6,9 +6,9 @@
 
 """Pages: a long chain becomes constant ones that are gone through in turn.
 
-A chain that changes is sent whole, so a rule that changes among ten thousand would take all of them. Of pages it takes
-one. Where a page ends is told by the rules themselves, so that a rule more or less in one policy moves no page of another;
-of its own policy, the rules behind it have other names then.
+A chain that changes is sent whole, so a rule that changes among ten thousand would take all of them. Of pages it
+takes one. Where a page ends is told by the rules themselves, so that a rule more or less in one policy moves no page of
+another. Of its own policy, the rules behind it have other names then.
 """
 
 from __future__ import annotations
