@@ -1,0 +1,91 @@
+# Copyright (c) 2026, Palisade contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Files of the controller that are replaced: what becomes of those that are there, and of what is no file."""
+
+from __future__ import annotations
+
+import os
+import stat
+import typing as t
+
+import pytest
+
+from ansible_collections.palisade.nftables.plugins.plugin_utils import _replacing
+from ansible_collections.palisade.nftables.plugins.plugin_utils._replacing import (
+    Existing,
+    find_existing,
+    replace_file,
+)
+
+if t.TYPE_CHECKING:
+    import pathlib
+
+
+def put(path: pathlib.Path, content: bytes) -> None:
+    replace_file(str(path), content, 0o600, find_existing(str(path)))
+
+
+def test_a_new_file_has_the_permissions_asked_for(tmp_path: pathlib.Path) -> None:
+    put(tmp_path / "new", b"content")
+    assert (tmp_path / "new").read_bytes() == b"content"
+    assert stat.S_IMODE((tmp_path / "new").stat().st_mode) == 0o600
+
+
+def test_a_file_that_is_there_keeps_its_permissions_owner_and_group(tmp_path: pathlib.Path) -> None:
+    path = tmp_path / "old"
+    path.write_bytes(b"before")
+    path.chmod(0o640)
+    if os.geteuid() == 0:
+        os.chown(path, 12, 34)
+    before = path.stat()
+    put(path, b"after")
+    after = path.stat()
+    assert path.read_bytes() == b"after"
+    assert (after.st_mode, after.st_uid, after.st_gid) == (before.st_mode, before.st_uid, before.st_gid)
+
+
+def test_a_group_that_cannot_be_kept_reads_nothing(tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(_handle: int, _owner: int, _group: int) -> None:
+        raise PermissionError
+
+    monkeypatch.setattr(_replacing.os, "fchown", refuse)
+    existing = Existing(0o664, os.geteuid(), os.getegid() + 1)
+    replace_file(str(tmp_path / "file"), b"", 0o600, existing)
+    assert stat.S_IMODE((tmp_path / "file").stat().st_mode) == 0o604
+
+
+def test_a_symbolic_link_is_replaced_and_not_followed(tmp_path: pathlib.Path) -> None:
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.write_bytes(b"precious")
+    elsewhere.chmod(0o666)
+    link = tmp_path / "link"
+    link.symlink_to(elsewhere)
+    put(link, b"content")
+    assert elsewhere.read_bytes() == b"precious"
+    assert not link.is_symlink()
+    assert stat.S_IMODE(link.stat().st_mode) == 0o600
+
+
+def test_what_is_no_file_stays(tmp_path: pathlib.Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    with pytest.raises(OSError, match="there is something that is no file"):
+        put(tmp_path / "pipe", b"content")
+    assert stat.S_ISFIFO((tmp_path / "pipe").stat().st_mode)
+    with pytest.raises(IsADirectoryError):
+        put(tmp_path, b"content")
+
+
+def test_a_write_that_is_interrupted_leaves_nothing(tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "file"
+    path.write_bytes(b"before")
+
+    def interrupt(_source: str, _target: str) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(_replacing.os, "replace", interrupt)
+    with pytest.raises(KeyboardInterrupt):
+        put(path, b"after")
+    assert [one.name for one in tmp_path.iterdir()] == ["file"]
+    assert path.read_bytes() == b"before"
