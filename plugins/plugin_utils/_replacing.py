@@ -27,19 +27,19 @@ class Existing(t.NamedTuple):
 
 
 def find_existing(path: str) -> t.Optional[Existing]:
-    """Of a file that may be replaced; None where there is none, or a symbolic link, which is replaced itself.
-
-    Following a link would let whoever may write in the folder choose a file anywhere that is overwritten.
+    """Of a file that may be replaced; None where there is none.
 
     Raises:
-        OSError: There is something else, such as a folder or a device.
+        OSError: There is something else, such as a folder, a device, or a symbolic link. Following a link would let
+            whoever may write in the folder choose a file anywhere that is overwritten, and replacing one such as
+            ``/dev/stdout`` would take it from everybody else.
     """
     try:
         status = os.lstat(path)
     except FileNotFoundError:
         return None
     if stat.S_ISLNK(status.st_mode):
-        return None
+        raise OSError(errno.ELOOP, "there is a symbolic link, which is not followed", path)
     if stat.S_ISDIR(status.st_mode):
         raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), path)
     if not stat.S_ISREG(status.st_mode):

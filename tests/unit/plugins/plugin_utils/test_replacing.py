@@ -56,16 +56,15 @@ def test_a_group_that_cannot_be_kept_reads_nothing(tmp_path: pathlib.Path, monke
     assert stat.S_IMODE((tmp_path / "file").stat().st_mode) == 0o604
 
 
-def test_a_symbolic_link_is_replaced_and_not_followed(tmp_path: pathlib.Path) -> None:
+def test_a_symbolic_link_is_neither_followed_nor_replaced(tmp_path: pathlib.Path) -> None:
     elsewhere = tmp_path / "elsewhere"
     elsewhere.write_bytes(b"precious")
-    elsewhere.chmod(0o666)
     link = tmp_path / "link"
     link.symlink_to(elsewhere)
-    put(link, b"content")
+    with pytest.raises(OSError, match="there is a symbolic link, which is not followed"):
+        put(link, b"content")
     assert elsewhere.read_bytes() == b"precious"
-    assert not link.is_symlink()
-    assert stat.S_IMODE(link.stat().st_mode) == 0o600
+    assert link.is_symlink()
 
 
 def test_what_is_no_file_stays(tmp_path: pathlib.Path) -> None:
