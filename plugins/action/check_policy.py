@@ -12,14 +12,14 @@ from ansible.plugins.action import ActionBase
 
 from ..module_utils._compile.compile import compile_program
 from ..module_utils._core.errors import PolicyError
+from ..module_utils._policy.model import Firewall
 from ..module_utils._policy.parse import parse_firewall
 from ..module_utils._policy.program import build_program
-from ..plugin_utils._collect import collect
-from ..plugin_utils._errors import action_failure
+from ..plugin_utils._collect import Collected, collect
 from ..plugin_utils._groups import Groups
 from ..plugin_utils._jsonschema import MISSING, check_schema
 from ..plugin_utils._linting import lint_host, ssh_port
-from ..plugin_utils._testing import Tests, executor, junit_folder, run_tests, subject_of
+from ..plugin_utils._testing import Tests, executor, junit_folder, run_tests, subject_of, telling
 
 _ARGUMENTS = {"everything": {"type": "bool", "default": False}}
 
@@ -34,29 +34,8 @@ class ActionModule(ActionBase):
         _validation, arguments = self.validate_argument_spec(argument_spec=_ARGUMENTS)
         host = task_vars["inventory_hostname"]
         folder = junit_folder(task_vars, self._templar)
-        try:
-            return self._check(task_vars, folder, everything=arguments["everything"])
-        except PolicyError as exc:
-            Tests(host).write_junit(folder, exc.problems)
-            raise action_failure(host, exc.problems) from exc
-
-    def _check(self, task_vars: t.Dict[str, t.Any], folder: str, *, everything: bool) -> t.Dict[str, t.Any]:
-        groups = Groups(task_vars, self._templar, task=self._task._uuid)
-        collected = collect(task_vars, self._templar, groups, everything=everything, tests=True)
-        read = collected.tested or collected
-        firewall = parse_firewall(read.variables, groups=read.groups, everything=everything)
-        compile_program(build_program(firewall), layout=firewall.layout, counters=firewall.counters)
-        if everything:
-            problems = check_schema(read.variables)
-            if problems is None:
-                self._display.warning(MISSING)
-            elif problems:
-                raise PolicyError(problems)
-        host = task_vars["inventory_hostname"]
-        tests = Tests(host)
-        if firewall.tests:
-            execute = executor(self, task_vars) if collected.verify_kernel else None
-            tests = run_tests(firewall, subject_of(host, groups, task_vars), execute)
+        with telling(host, folder):
+            collected, firewall, tests = self._check(task_vars, everything=arguments["everything"])
         tests.write_junit(folder)
         tests.raise_if_failed()
         if tests.outcomes:
@@ -75,3 +54,27 @@ class ActionModule(ActionBase):
             "state": collected.state,
         }
         return tests.beside(result)
+
+    def _check(self, task_vars: t.Dict[str, t.Any], *, everything: bool) -> t.Tuple[Collected, Firewall, Tests]:
+        """What the variables say, and what became of the policy tests.
+
+        Raises:
+            PolicyError: The variables are wrong.
+            AnsibleActionFail: No kernel can be asked.
+        """
+        groups = Groups(task_vars, self._templar, task=self._task._uuid)
+        collected = collect(task_vars, self._templar, groups, everything=everything, tests=True)
+        read = collected.tested or collected
+        firewall = parse_firewall(read.variables, groups=read.groups, everything=everything)
+        compile_program(build_program(firewall), layout=firewall.layout, counters=firewall.counters)
+        if everything:
+            problems = check_schema(read.variables)
+            if problems is None:
+                self._display.warning(MISSING)
+            elif problems:
+                raise PolicyError(problems)
+        host = task_vars["inventory_hostname"]
+        if not firewall.tests:
+            return collected, firewall, Tests(host)
+        execute = executor(self, task_vars) if collected.verify_kernel else None
+        return collected, firewall, run_tests(firewall, subject_of(host, groups, task_vars), execute)

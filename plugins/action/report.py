@@ -8,14 +8,13 @@ from __future__ import annotations
 
 import datetime
 import os
-import stat
-import tempfile
 import typing as t
 
 from ansible.errors import AnsibleActionFail
 from ansible.plugins.action import ActionBase
 
 from ..plugin_utils._groups import Groups
+from ..plugin_utils._replacing import find_existing, replace_file
 from ..plugin_utils._report.document import build_document
 from ..plugin_utils._report.hosts import collect_hosts
 from ..plugin_utils._report.page import render_json, render_page
@@ -50,11 +49,27 @@ class ActionModule(ActionBase):
         document = build_document(list(found), arguments["time"] or _now())
         page = os.path.abspath(arguments["dest"])
         data = page.removesuffix(_SUFFIX) + ".json"
-        changed = [
-            put(path, text, check=self._task.check_mode)
-            for path, text in ((data, render_json(document)), (page, render_page(document)))
-        ]
-        return {"changed": any(changed), "dest": page, "json": data, "summary": document["summary"]}
+        files = {data: render_json(document), page: render_page(document)}
+        changed = self._write(files)
+        return {"changed": changed, "dest": page, "json": data, "summary": document["summary"]}
+
+    def _write(self, files: t.Mapping[str, str]) -> bool:
+        """Writes all files or none of them, as far as that can be told before; whether any had another content.
+
+        Raises:
+            AnsibleActionFail: One cannot be written.
+        """
+        path = ""
+        try:
+            for path in files:
+                find_existing(path)
+            changed = False
+            for path, text in files.items():
+                changed |= put(path, text, check=self._task.check_mode)
+        except OSError as exc:
+            # Ansible would add the cause, which names the file another time.
+            raise AnsibleActionFail("the report cannot be written to %s: %s" % (path, exc.strerror)) from None
+        return changed
 
 
 def _now() -> str:
@@ -62,39 +77,14 @@ def _now() -> str:
 
 
 def put(path: str, text: str, *, check: bool) -> bool:
-    """Writes a file in one step, if it has another content; returns whether it had.
-
-    A file of this user's that is there keeps its permissions. Anything else of that name is replaced, and a link is
-    not followed.
-    """
+    """Writes a file in one step, if it has another content; returns whether it had."""
     # A host may say what UTF-8 has no octets for.
     content = text.encode("utf-8", "replace")
-    try:
-        mode = _MODE
-        try:
-            there = os.lstat(path)
-        except FileNotFoundError:
-            pass
-        else:
-            if stat.S_ISREG(there.st_mode) and there.st_uid == os.geteuid():
-                mode = stat.S_IMODE(there.st_mode)
-                with open(path, "rb") as stream:
-                    if stream.read() == content:
-                        return False
-        if not check:
-            _replace(path, content, mode)
-    except OSError as exc:
-        raise AnsibleActionFail("the report cannot be written to %s: %s" % (path, exc.strerror)) from exc
+    existing = find_existing(path)
+    if existing is not None:
+        with open(path, "rb") as stream:
+            if stream.read() == content:
+                return False
+    if not check:
+        replace_file(path, content, _MODE, existing)
     return True
-
-
-def _replace(path: str, content: bytes, mode: int) -> None:
-    handle, partial = tempfile.mkstemp(dir=os.path.dirname(path), prefix=".%s." % os.path.basename(path))
-    try:
-        with os.fdopen(handle, "wb") as stream:
-            stream.write(content)
-            os.fchmod(stream.fileno(), mode)
-        os.replace(partial, path)
-    except OSError:
-        os.unlink(partial)
-        raise

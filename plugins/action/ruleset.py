@@ -12,7 +12,7 @@ from ansible.errors import AnsibleActionFail
 from ansible.module_utils.parsing.convert_bool import boolean
 from ansible.plugins.action import ActionBase
 
-from ..module_utils._core.errors import Path, PolicyError, Problems
+from ..module_utils._core.errors import Path, Problems
 from ..module_utils._policy.parse import parse_firewall
 from ..plugin_utils._collect import Collected, collect
 from ..plugin_utils._confirmation import Confirmation, why_not_confirmed
@@ -20,7 +20,7 @@ from ..plugin_utils._errors import action_failure
 from ..plugin_utils._groups import Groups
 from ..plugin_utils._linting import Lint, lint_host, ssh_port
 from ..plugin_utils._plain import to_plain
-from ..plugin_utils._testing import Tests, executor, junit_folder, run_tests, subject_of
+from ..plugin_utils._testing import Tests, executor, junit_folder, run_tests, subject_of, telling
 
 _MODULE = "palisade.nftables.ruleset"
 
@@ -93,11 +93,15 @@ class ActionModule(ActionBase):
             )
         groups = Groups(task_vars, self._templar, task=self._task._uuid)
         host = task_vars["inventory_hostname"]
-        try:
+        folder = junit_folder(task_vars, self._templar)
+        with telling(host, folder):
             collected = collect(task_vars, self._templar, groups, state=arguments.get("state"), tests=True)
-            self._test(collected, groups, task_vars)
-        except PolicyError as exc:
-            raise action_failure(host, exc.problems) from exc
+            tests = self._test(collected, groups, task_vars)
+        tests.write_junit(folder)
+        tests.raise_if_failed()
+        if tests.outcomes and self._task.check_mode:
+            # Standard output belongs to the callback, and may be JSON.
+            self._display.display("\n".join(tests.lines), stderr=True)
         port = ssh_port(self._connection, self._play_context)
         lint = lint_host(host, collected, port, deploys=not self._task.check_mode)
         options = collected._asdict()
@@ -105,24 +109,19 @@ class ActionModule(ActionBase):
             del options[name]
         return options, lint
 
-    def _test(self, collected: Collected, groups: Groups, task_vars: t.Dict[str, t.Any]) -> None:
-        """The policy tests; a plan shows them, a deploy only what fails.
+    def _test(self, collected: Collected, groups: Groups, task_vars: t.Dict[str, t.Any]) -> Tests:
+        """The policy tests.
 
         Raises:
             PolicyError: Something is wrong with them.
-            AnsibleActionFail: One fails.
+            AnsibleActionFail: No kernel can be asked.
         """
         host = task_vars["inventory_hostname"]
-        tests = Tests(host)
-        if collected.tested:
-            firewall = parse_firewall(collected.tested.variables, groups=collected.tested.groups)
-            execute = executor(self, task_vars) if collected.verify_kernel else None
-            tests = run_tests(firewall, subject_of(host, groups, task_vars), execute)
-        tests.write_junit(junit_folder(task_vars, self._templar))
-        tests.raise_if_failed()
-        if tests.outcomes and self._task.check_mode:
-            # Standard output belongs to the callback, and may be JSON.
-            self._display.display("\n".join(tests.lines), stderr=True)
+        if not collected.tested:
+            return Tests(host)
+        firewall = parse_firewall(collected.tested.variables, groups=collected.tested.groups)
+        execute = executor(self, task_vars) if collected.verify_kernel else None
+        return run_tests(firewall, subject_of(host, groups, task_vars), execute)
 
 
 def _seconds(value: object) -> int:

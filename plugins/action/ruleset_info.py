@@ -19,11 +19,12 @@ from ..plugin_utils._groups import Groups
 _ARGUMENTS = {
     "variables": {"type": "dict"},
     "groups": {"type": "dict"},
+    "state": {"type": "str", "choices": ["present", "absent"]},
     "from_inventory": {"type": "bool", "default": False},
 }
 
 #: Options that stand for what ``from_inventory`` collects.
-_COLLECTED = ("variables", "groups")
+_COLLECTED = ("variables", "groups", "state")
 
 
 class ActionModule(ActionBase):
@@ -52,12 +53,12 @@ class ActionModule(ActionBase):
         )
 
     def _from_inventory(self, task_vars: t.Dict[str, t.Any]) -> t.Dict[str, t.Any]:
-        """Options of the module; none where the host shall have no firewall: then it is not to be as wanted."""
+        """Options of the module; where the host shall have no firewall, nothing but that."""
         groups = Groups(task_vars, self._templar, task=self._task._uuid)
         try:
             collected = collect(task_vars, self._templar, groups)
         except PolicyError as exc:
             raise action_failure(task_vars["inventory_hostname"], exc.problems) from exc
         if collected.state == "absent":
-            return {}
+            return {"state": "absent"}
         return {"variables": collected.variables, "groups": collected.groups}

@@ -31,6 +31,7 @@ def run_ruleset_info(module: AnsibleModule) -> None:
         )
     try:
         check_privileges()
-        module.exit_json(changed=False, **find_live(Asked(parameters["variables"], parameters["groups"])))
+        asked = Asked(parameters["variables"], parameters["groups"], parameters["state"])
+        module.exit_json(changed=False, **find_live(asked))
     except (PolicyError, HostError) as exc:
         module.fail_json(msg=str(exc))

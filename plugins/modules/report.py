@@ -46,7 +46,8 @@ options:
       - The page, on the controller; a relative path begins where C(ansible-playbook) was started. The JSON file has the
         same name with C(.json) in the place of C(.html).
       - Each file is replaced in one step. A new one is readable by its owner alone, because it shows where an attacker
-        would begin; one that is there keeps its permissions.
+        would begin; one that is there keeps its permissions, its owner and its group. A symbolic link
+        in its place is refused.
     type: path
     default: firewall-report.html
   hosts:

@@ -50,8 +50,14 @@ options:
     description:
       - What C(group:NAME) means in a policy, as for M(palisade.nftables.ruleset).
     type: dict
+  state:
+    description: With V(absent), RV(ruleset.wanted) says whether nothing is live. The variables are not looked at then.
+    type: str
+    choices: [present, absent]
+    default: present
   from_inventory:
-    description: Collect O(variables) and O(groups) from the inventory's variables of the host, on the controller.
+    description:
+      - Collect O(variables), O(groups) and O(state) from the inventory's variables of the host, on the controller.
     type: bool
     default: false
 notes:
@@ -115,8 +121,8 @@ ruleset:
       sample: '2026-11-23T02:56:07Z'
     counting_since:
       description:
-        - Since when the counters count, in UTC; null where that is not known. That is when the table was loaded at
-          once, for the first time or instead of another one, or the boot.
+        - Since when the counters count, in UTC; null where that is not known, and where nothing counts. That is when
+          the table was loaded at once, for the first time or instead of another one, or the boot.
         - Changes do not reset counters. Somebody who resets one by hand is not noticed.
       type: str
       returned: success
@@ -215,8 +221,7 @@ ruleset:
           returned: success
           sample: ['set ip_office_0a1b2c3d4e5f']
     wanted:
-      description: Whether what is live is what O(variables) ask for; null without them, and with O(from_inventory)
-        where C(firewall_state) is C(absent).
+      description: Whether what is live is what O(variables) or O(state=absent) ask for; null without them.
       type: dict
       returned: success
       contains:
@@ -379,6 +384,7 @@ from ..module_utils._ruleset_info_module import run_ruleset_info
 ARGUMENT_SPEC = {
     "variables": {"type": "dict"},
     "groups": {"type": "dict"},
+    "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
     "from_inventory": {"type": "bool", "default": False},
 }
 

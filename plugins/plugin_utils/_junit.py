@@ -13,10 +13,8 @@ finds a whole file or none. The elements are those that Jenkins, GitLab and GitH
 
 from __future__ import annotations
 
-import contextlib
 import os
 import re
-import tempfile
 import typing as t
 import urllib.parse
 from xml.etree import ElementTree
@@ -26,6 +24,7 @@ from ansible.errors import AnsibleActionFail
 from ..module_utils._analysis.assertion_text import describe_assertion, details, title
 from ..module_utils._analysis.policy_tests import Outcome, Status
 from ..module_utils._core.errors import Problem
+from ._replacing import replace_file
 
 #: What XML 1.0 has no way to say (section 2.2, Char).
 _NO_CHARACTER = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
@@ -79,19 +78,11 @@ def write_suite(folder: str, host: str, content: bytes) -> str:
     path = os.path.join(folder, file_name(host))
     try:
         os.makedirs(folder, exist_ok=True)
-        handle, partial = tempfile.mkstemp(dir=folder, prefix=".palisade-")
-        try:
-            with os.fdopen(handle, "wb") as stream:
-                stream.write(content)
-            # As open() would have made it; mkstemp makes files that their owner alone can read.
-            os.chmod(partial, 0o666 & ~_umask())
-            os.replace(partial, path)
-        except BaseException:
-            with contextlib.suppress(OSError):
-                os.unlink(partial)
-            raise
+        # As readable as open() would have made it.
+        replace_file(path, content, 0o666 & ~_umask())
     except OSError as exc:
-        raise AnsibleActionFail("palisade_junit: %s cannot be written: %s" % (path, exc.strerror or exc)) from exc
+        # Ansible would add the cause, which says it another time.
+        raise AnsibleActionFail("palisade_junit: %s cannot be written: %s" % (path, exc.strerror or exc)) from None
     return path
 
 

@@ -8,6 +8,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import typing as t
 
 from ansible.errors import AnsibleActionFail
@@ -16,8 +17,9 @@ from ..module_utils._analysis.assertion_space import Subject
 from ..module_utils._analysis.assertion_text import outcome_to_plain, render_outcomes
 from ..module_utils._analysis.policy_tests import Outcome, Status, run_policy_tests
 from ..module_utils._core.addresses import AddressSet, parse_range
-from ..module_utils._core.errors import Problem, show
+from ..module_utils._core.errors import PolicyError, Problem, show
 from ..module_utils._policy.model import Firewall
+from ._errors import action_failure
 from ._groups import Groups
 from ._junit import render_suite, write_suite
 from ._kernel import Execute, ask_kernel
@@ -108,6 +110,25 @@ def executor(action: t.Any, task_vars: t.Dict[str, t.Any]) -> Execute:
         return result
 
     return execute
+
+
+@contextlib.contextmanager
+def telling(host: str, folder: str) -> t.Iterator[None]:
+    """What keeps the tests of a host from being judged is in its file for continuous integration, and fails the task.
+
+    The file of an earlier run would be taken for this one's.
+
+    Raises:
+        AnsibleActionFail: The variables are wrong, or no kernel can be asked.
+    """
+    try:
+        yield
+    except PolicyError as exc:
+        Tests(host).write_junit(folder, exc.problems)
+        raise action_failure(host, exc.problems) from exc
+    except AnsibleActionFail as exc:
+        Tests(host).write_junit(folder, [Problem("run", "run", str(exc))])
+        raise
 
 
 def junit_folder(task_vars: t.Mapping[str, t.Any], templar: Templar) -> str:

@@ -90,3 +90,24 @@ def test_a_host_without_a_ruleset_and_variables_that_are_wrong(fleet: Fleet) -> 
     wrong = fleet.run("palisade.nftables.info", "-e", "compare=true")
     assert wrong.status != 0
     assert "firewall_assigned[0]: the policy 'shh' is not in firewall_policies" in wrong.output
+
+
+def test_a_firewall_that_is_to_go_and_is_still_there(fleet: Fleet) -> None:
+    fleet.add("web1", "192.0.2.1")
+    fleet.write("group_vars/all.yml", POLICIES)
+    assert fleet.deploy().status == 0
+    asking = ("palisade.nftables.info", "-e", "compare=true", "-e", "firewall_state=absent")
+    shown = text(fleet.run(*asking), "web1").splitlines()
+    assert shown[2:4] == ["as the variables want it: no", "  delete the table inet palisade"]
+    assert fleet.run("palisade.nftables.absent").status == 0
+    assert "as the variables want it: yes" in text(fleet.run(*asking), "web1")
+
+
+def test_a_word_that_is_neither_true_nor_false_is_no_false(fleet: Fleet) -> None:
+    fleet.add("web1", "192.0.2.1")
+    fleet.write("group_vars/all.yml", POLICIES)
+    run = fleet.run("palisade.nftables.info", "-e", "compare=ture")
+    assert run.status != 0
+    assert "from_inventory" in run.result("web1")["msg"]
+    assert "'ture'" in run.result("web1")["msg"]
+    assert run.executions == {"web1": 0}

@@ -145,4 +145,24 @@ def test_a_folder_that_is_not_there(fleet: Fleet) -> None:
     path = fleet.folder / "nowhere" / "report.html"
     run = fleet.run("palisade.nftables.report", "-e", "live=false", "-e", "report=%s" % path)
     assert run.status != 0
-    assert "the report cannot be written to %s: No such file or directory" % path.with_suffix(".json") in run.output
+    told = "the report cannot be written to %s: No such file or directory" % path.with_suffix(".json")
+    # Once, and without the name of a file that nobody knows.
+    assert run.result("web1")["msg"] == told
+
+
+def test_a_path_that_is_no_file_is_refused_before_anything_is_written(fleet: Fleet) -> None:
+    fleet.add("web1", "192.0.2.1", ["proxies"])
+    fleet.write("group_vars/all.yml", POLICIES)
+    (fleet.folder / "page").mkdir()
+    run = fleet.run("palisade.nftables.report", "-e", "live=false", "-e", "report=page")
+    assert run.result("web1")["msg"] == "the report cannot be written to %s: Is a directory" % (fleet.folder / "page")
+    assert not (fleet.folder / "page.json").exists()
+    assert list((fleet.folder / "page").iterdir()) == []
+
+
+def test_an_empty_name_is_the_usual_one(fleet: Fleet) -> None:
+    fleet.add("web1", "192.0.2.1", ["proxies"])
+    fleet.write("group_vars/all.yml", POLICIES)
+    run = fleet.run("palisade.nftables.report", "-e", "live=false", "-e", "report=")
+    assert run.status == 0, run.output
+    assert (fleet.folder / "firewall-report.html").is_file()

@@ -47,11 +47,13 @@ class Limits(t.NamedTuple):
     Attributes:
         question: Steps of one question, see :mod:`.first_matches`.
         total: Steps of a whole difference.
+        spelling: Those of it that may go into spelling out changes; what changes is found all the same.
         regions: Disjoint regions that a change may have; where there are more, they are not spelled out.
     """
 
     question: int = 100_000
     total: int = 20_000_000
+    spelling: int = 1_000_000
     regions: int = 200
 
 
@@ -61,21 +63,28 @@ class Work:
     def __init__(self, limits: Limits) -> None:
         self.limits = limits
         self._left = limits.total
+        self._spelling = limits.spelling
 
-    def budget(self) -> int:
+    def budget(self, *, spells: bool = False) -> int:
         """The steps that the next question may take.
+
+        Args:
+            spells: Whether it spells out a change.
 
         Raises:
             Undecided: There are none left.
         """
-        self._left -= _STEPS_OF_A_QUESTION
-        if self._left <= 0:
+        self.spend(_STEPS_OF_A_QUESTION, spells=spells)
+        left = min(self._left, self._spelling) if spells else self._left
+        if left <= 0:
             raise Undecided
-        return min(self.limits.question, self._left)
+        return min(self.limits.question, left)
 
-    def spend(self, steps: int) -> None:
+    def spend(self, steps: int, *, spells: bool = False) -> None:
         """Takes what a question took off."""
         self._left -= steps
+        if spells:
+            self._spelling -= steps
 
 
 @dataclass(frozen=True)
@@ -310,7 +319,7 @@ class _Question:
 
     def each(self, region: Region) -> t.Iterator[Region]:
         """All such packets of a region, in disjoint regions."""
-        budget = self._work.budget()
+        budget = self._work.budget(spells=True)
         steps = self._matches.steps
         found = self._matches.each(region, self._active, self._wanted, budget)
         try:
@@ -318,7 +327,7 @@ class _Question:
         finally:
             # So that its steps are counted, wherever it was left.
             t.cast("t.Generator[Region, None, None]", found).close()
-            self._work.spend(self._matches.steps - steps)
+            self._work.spend(self._matches.steps - steps, spells=True)
 
     def first(self, region: Region) -> int:
         """The position that decides a region that was found."""

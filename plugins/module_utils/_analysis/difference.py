@@ -104,9 +104,12 @@ def _joined(groups: t.Iterable[Group]) -> t.List[Group]:
     Rules of a kernel are others for the two, and still mean the same.
     """
     found: t.List[Group] = []
+    known: t.Dict[t.Tuple[object, ...], t.List[int]] = {}
     for group in groups:
-        index = next((at for at, one in enumerate(found) if _is_like(one, group)), None)
+        same = known.setdefault(_reason(group), [])
+        index = next((at for at in same if _is_like(found[at], group)), None)
         if index is None:
+            same.append(len(found))
             found.append(group)
         else:
             found[index] = replace(found[index], places=(*found[index].places, *group.places))
@@ -114,12 +117,10 @@ def _joined(groups: t.Iterable[Group]) -> t.List[Group]:
 
 
 def _is_like(one: Group, other: Group) -> bool:
-    """Whether the packets of ``other`` are those of ``one`` as far as they can be on its lanes, for the same reason."""
+    """Whether the packets of ``other`` are those of ``one`` as far as they can be on its lanes."""
     mine, theirs = one.change, other.change
     lanes = [place.lane for place in other.places]
     if any(lane.flow is None for lane in lanes) or not (mine.exact and theirs.exact):
-        return False
-    if _reason(one) != _reason(other):
         return False
     parts = (intersect(region, space) for region in mine.regions for lane in lanes for space in lane.space)
     return sorted(merge(part for part in parts if part is not None)) == sorted(merge(theirs.regions))

@@ -39,9 +39,10 @@ def render_live(ruleset: t.Mapping[str, t.Any]) -> str:
 
 def _heading(ruleset: t.Mapping[str, t.Any]) -> t.Iterator[str]:
     if ruleset["present"]:
-        yield "ruleset %s, last changed %s, counting since %s" % tuple(
-            ruleset[name] or "unknown" for name in ("digest", "changed_at", "counting_since")
-        )
+        digest, changed, since = (ruleset[name] or "unknown" for name in ("digest", "changed_at", "counting_since"))
+        counted = any(rule["packets"] is not None for rule in ruleset["rules"])
+        said = "counting since %s" % since if counted or ruleset["counting_since"] else "counting nothing"
+        yield "ruleset %s, last changed %s, %s" % (digest, changed, said)
     else:
         yield "no ruleset of Palisade"
     drift = ruleset["drift"]

@@ -24,16 +24,27 @@ def summarise(rows: t.Sequence[Row]) -> t.Dict[str, int]:
 
 
 def render(host: str, rows: t.Sequence[Row], left_out: int) -> str:
-    """A heading, the table, and each difference in full."""
+    """A heading, the table, and each difference in full; those of one cause that read the same are told once."""
     counts = ", ".join("%d %s" % (count, name) for name, count in summarise(rows).items() if count)
     lines = ["%s: %d asked: %s" % (host, len(rows), counts or "nothing")]
     if left_out:
         lines.append("%d more were left out; palisade_most allows more" % left_out)
     lines.extend(_table([_HEADINGS, *(_cells(row) for row in rows)]))
+    alike: t.Dict[t.Tuple[object, ...], t.List[Row]] = {}
     for row in rows:
         if row.result is Result.DIFFERENT:
-            lines.extend(_difference(row))
+            alike.setdefault(_cause(row), []).append(row)
+    for first, *others in alike.values():
+        lines.extend(_difference(first))
+        if others:
+            lines.append("  and so it is with %s" % ", ".join(_asked(row) for row in others))
     return "\n".join(lines)
+
+
+def _cause(row: Row) -> t.Tuple[object, ...]:
+    """What rows have in common of which only the question differs."""
+    rule = "" if row.expectation is None else _rule(row.expectation.deciding)
+    return row.sender, row.expected, row.seen.outcome, row.seen.detail, rule, row.layer, row.because
 
 
 def _cells(row: Row) -> t.Tuple[str, ...]:

@@ -25,15 +25,20 @@ from .nft import Nft, find_nft
 from .options import Host, Result
 from .persistence import RECORD
 from .published_ports import list_published_ports
-from .report import describe_changes
+from .report import DELETION, describe_changes
 from .socket_list import find_sockets
 
 
 class Asked(t.NamedTuple):
-    """What is asked for: whether what is live is what these variables want; None: only what is live."""
+    """What is asked for: whether what is live is what these variables want; None: only what is live.
+
+    Attributes:
+        state: With ``absent``, whether nothing is left of what a run made, whatever the variables say.
+    """
 
     variables: t.Optional[t.Mapping[str, object]] = None
     groups: t.Optional[t.Mapping[str, object]] = None
+    state: str = "present"
 
 
 def find_live(asked: Asked, host: t.Optional[Host] = None) -> Result:
@@ -47,7 +52,8 @@ def find_live(asked: Asked, host: t.Optional[Host] = None) -> Result:
     nft = find_nft(where.search_path)
     facts = discover(where.root)
     notes: t.List[str] = []
-    wanted = None if asked.variables is None else Policies(asked.variables, asked.groups, facts)
+    absent = asked.state == "absent"
+    wanted = None if asked.variables is None or absent else Policies(asked.variables, asked.groups, facts)
     applied = find_applied(where.files, facts, notes)
     try:
         holding: t.Optional[Holding] = read_live()
@@ -68,7 +74,7 @@ def find_live(asked: Asked, host: t.Optional[Host] = None) -> Result:
     sockets, told = find_sockets()
     notes.extend(told)
     published = [] if holding is None else list_published_ports(nft, holding, notes)
-    if since.note:
+    if since.note and counters.by_name:
         notes.append(since.note)
     if drift.state == "changed":
         notes.append(
@@ -79,10 +85,12 @@ def find_live(asked: Asked, host: t.Optional[Host] = None) -> Result:
         "digest": None if applied is None else applied.entry.digest,
         "layout": None if policies is None or not present else policies.firewall.layout.value,
         "changed_at": None if applied is None else applied.changed_at,
-        "counting_since": _iso(since.table),
+        "counting_since": _iso(since.table) if counters.by_name else None,
         "rules": [] if policies is None or not present else _describe_rules(policies, counters, since),
         "drift": drift.to_plain(),
-        "wanted": None if wanted is None else _compare(nft, where, holding, wanted),
+        "wanted": _compare(nft, where, holding, wanted)
+        if wanted is not None
+        else _compare_absent(holding, absent=absent),
         **describe_traffic(look_around(sockets, published), policies, notes),
         "notes": notes,
     }
@@ -118,6 +126,14 @@ def _compare(nft: Nft, host: Host, holding: t.Optional[Holding], wanted: Policie
     table = wanted.table()
     comparison = compare(nft, table, host.files.read(RECORD))
     return {"equal": comparison.equal, "changes": describe_changes(table.table, comparison, "")}
+
+
+def _compare_absent(holding: t.Optional[Holding], *, absent: bool) -> t.Optional[t.Dict[str, t.Any]]:
+    """Whether nothing of ours is there, where that is wanted; None where nothing is. Somebody else's table may stay."""
+    if not absent:
+        return None
+    gone = holding is None or holding.table is None
+    return {"equal": gone, "changes": [] if gone else [DELETION]}
 
 
 def _describe_rules(policies: Policies, counters: Counters, since: Since) -> t.List[t.Dict[str, t.Any]]:

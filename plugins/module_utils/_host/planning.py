@@ -13,7 +13,6 @@ import os
 import typing as t
 
 from .._compile.compile import Compiled, compile_with_cost
-from .._compile.table import TABLE_NAME
 from .._nft.changes import Change, Transaction, deletion, live_change
 from .._nft.held import HeldTable
 from .._policy.hostfacts import HostFacts
@@ -42,6 +41,7 @@ from .persistence import (
     plan_persistence,
 )
 from .report import (
+    DELETION,
     count_held,
     count_table,
     describe_changes,
@@ -193,7 +193,7 @@ def list_others(nft: Nft, holding: Holding) -> t.List[object]:
 
 def plan_absent(files: Files, nft: t.Optional[Nft], *, diff: bool) -> t.Tuple[t.Tuple[Transaction, ...], Result]:
     held = None if nft is None else read_live().table
-    changes = [] if held is None else ["delete the table inet %s" % TABLE_NAME]
+    changes = [] if held is None else [DELETION]
     changes.extend(plan_absence(files))
     if files.exists(HISTORY):
         changes.append("remove %s" % HISTORY)

@@ -20,7 +20,7 @@ _EFFECTIVE = re.compile(r"^CapEff:\s*([0-9a-fA-F]+)$", re.MULTILINE)
 
 
 class PrivilegeError(HostError):
-    """This process may not change the ruleset."""
+    """This process may neither read nor change the ruleset."""
 
 
 def check_privileges(status_path: str = "/proc/self/status", user: t.Optional[int] = None) -> None:
@@ -42,7 +42,9 @@ def check_privileges(status_path: str = "/proc/self/status", user: t.Optional[in
             "this process is root, but without the capability CAP_NET_ADMIN, which a container has to be given "
             "(podman and docker: --cap-add NET_ADMIN). Nothing was changed"
         )
-    raise PrivilegeError("changing the ruleset needs root: write 'become: true' in the play. Nothing was changed")
+    raise PrivilegeError(
+        "reading and changing the ruleset needs root: write 'become: true' in the play. Nothing was changed"
+    )
 
 
 def _has_net_admin(status_path: str) -> t.Optional[bool]:

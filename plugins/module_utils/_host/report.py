@@ -26,6 +26,9 @@ _LISTED_NAMES = 5
 #: What a kind is called where several are meant.
 _PLURALS = {"set": "sets", "map": "maps", "chain": "chains", "counter": "counters"}
 
+#: What a run changes in the kernel that removes everything.
+DELETION = "delete the table inet %s" % TABLE_NAME
+
 
 class Counts(t.NamedTuple):
     """The size of a table. A range or prefix is one element."""

@@ -110,9 +110,25 @@ def test_files_for_continuous_integration(
     assert suite_of(tmp_path / "out" / "junit").get("tests") == "0"
 
 
-def test_wrong_variables_are_in_the_file_too(act: Act, tmp_path: pathlib.Path) -> None:
-    act("check_policy", {}, {**POLICIES, "palisade_junit": "junit", "firewall_tests": [{"expect": "x"}]})
-    assert suite_of(tmp_path / "junit").get("errors") == "1"
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"firewall_tests": [{"expect": "x"}]},
+        {"firewall_assigned": ["web", "nothing"]},
+        {"firewall_assigned": "{{ nobody_defined_it }}"},
+    ],
+)
+@pytest.mark.parametrize(("action", "arguments"), RUNS)
+def test_a_run_that_judges_nothing_leaves_no_earlier_result(
+    act: Act, tmp_path: pathlib.Path, action: str, arguments: t.Dict[str, object], wrong: t.Dict[str, object]
+) -> None:
+    variables = {**POLICIES, "palisade_junit": "junit", "firewall_tests": [GOOD]}
+    act(action, arguments, variables)
+    assert suite_of(tmp_path / "junit").get("errors") == "0"
+    answer = act(action, arguments, {**variables, **wrong})
+    assert answer.word == "FAILED"
+    suite = suite_of(tmp_path / "junit")
+    assert (suite.get("tests"), suite.get("errors")) == ("1", "1")
 
 
 def test_a_folder_is_a_name(act: Act) -> None:

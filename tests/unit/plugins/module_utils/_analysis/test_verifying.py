@@ -244,3 +244,20 @@ def test_the_text() -> None:
         "  rule: p[0] of firewall_policies: accept tcp, udp port 80",
         "  probably: a provider or router upstream: %s" % because,
     ]
+
+
+def test_differences_of_one_cause_are_told_once() -> None:
+    """A host without its ruleset differs on every port, for the same reason."""
+    rows = []
+    for port in (82, 83, 84):
+        question = Question("tcp", port, 4, OWN)
+        found = expect(question, SOURCE, 40000, None, RECEIVER)
+        row = judge("outsider", question, Seen("refused", "connection refused", source=OUTSIDER), found)
+        rows.append(look_closer(row, [look("drop", live="accept", equal=False)]))
+    rows.append(row_of("accept", "filtered", detail="no answer"))
+    told = [line for line in render("web1", rows, 0).splitlines() if not line.startswith("  outsider")]
+    assert [line for line in told if line.startswith("tcp")] == [
+        "tcp 192.0.2.1 port 82 from outsider: drop is expected, and it is refused (connection refused)",
+        "tcp 192.0.2.1 port 80 from outsider: accept is expected, and it is filtered (no answer)",
+    ]
+    assert "  and so it is with tcp 192.0.2.1 port 83, tcp 192.0.2.1 port 84" in told

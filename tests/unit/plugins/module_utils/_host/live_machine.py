@@ -56,9 +56,9 @@ class Machine:
     def remove(self) -> None:
         self.network.call(lambda: run(Options(state="absent"), self._paths))
 
-    def ask(self, wanted: t.Optional[t.Mapping[str, t.Any]] = None) -> t.Dict[str, t.Any]:
+    def ask(self, wanted: t.Optional[t.Mapping[str, t.Any]] = None, state: str = "present") -> t.Dict[str, t.Any]:
         """What is live; it has to be plain data."""
-        result = self.network.call(lambda: find_live(Asked(wanted), self._paths))
+        result = self.network.call(lambda: find_live(Asked(wanted, state=state), self._paths))
         assert json.loads(json.dumps(result)) == result
         return t.cast("t.Dict[str, t.Any]", result["ruleset"])
 

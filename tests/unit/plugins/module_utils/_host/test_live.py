@@ -45,7 +45,11 @@ def test_r102_rules_are_reviewed_with_what_they_counted(machine: Machine) -> Non
 
 def test_without_counters_no_rule_was_never_hit(machine: Machine) -> None:
     machine.apply({**OFFICE_AND_WEB, "firewall_counters": False})
-    assert {(rule["packets"], rule["never_hit"]) for rule in machine.ask()["rules"]} == {(None, False)}
+    ruleset = machine.ask()
+    assert {(rule["packets"], rule["never_hit"]) for rule in ruleset["rules"]} == {(None, False)}
+    assert ruleset["counting_since"] is None
+    assert not [note for note in ruleset["notes"] if "count" in note]
+    assert machine.text().splitlines()[0].endswith(", counting nothing")
 
 
 def test_since_when_is_counted(machine: Machine) -> None:
@@ -218,6 +222,13 @@ def test_what_is_live_and_what_is_wanted(machine: Machine) -> None:
     assert "change the chains ingress, published" in other["wanted"]["changes"]
     assert other["drift"]["state"] == "none"
     assert "web[0]" in by_name(other)
+
+
+def test_whether_nothing_is_left_where_nothing_is_wanted(machine: Machine) -> None:
+    machine.apply()
+    assert machine.ask(state="absent")["wanted"] == {"equal": False, "changes": ["delete the table inet palisade"]}
+    machine.remove()
+    assert machine.ask(state="absent")["wanted"] == {"equal": True, "changes": []}
 
 
 def test_what_was_removed_left_nothing(machine: Machine) -> None:

@@ -66,3 +66,9 @@ def test_root_of_a_user_namespace_may(collections_path: pathlib.Path) -> None:
     if "unshare" in done.stderr:
         pytest.skip("this machine makes no user namespace: %s" % done.stderr.strip())
     assert done.stdout == "may\n", done.stderr
+
+
+def test_who_only_asks_is_not_told_of_a_change(tmp_path: pathlib.Path) -> None:
+    """The modules that read say the same words."""
+    with pytest.raises(PrivilegeError, match=r"^reading and changing the ruleset needs root"):
+        check_privileges(_status(tmp_path, 0), user=1000)
