@@ -85,8 +85,9 @@ def add_forward(
         return dataclasses.replace(table, chains=(*before, TableChain(FORWARD, hook=FORWARD), *behind))
     copies = _Copies(table if source is None else source, room)
     entered = copies.chain(_INGRESS)
-    policy, pages = paged(copies.chains.pop(entered))
-    copies.take(len(policy.rules) if pages else 0)
+    whole = copies.chains.pop(entered)
+    policy, pages = paged(whole)
+    copies.take(sum(len(chain.rules) for chain in (policy, *pages)) - len(whole.rules))
     forward = TableChain(FORWARD, tuple(_guarded(rule, entered) for rule in chains[_INPUT].rules), hook=FORWARD)
     regular: t.List[TableChain] = []
     for chain in before:
