@@ -21,7 +21,22 @@ from lab import classbench
 from lab.namespaces import LabError
 from lab.site import target_python
 
-from . import change, classify, compile_time, constants, fleet, groups, load, no_change, plot, small, timers
+from . import (
+    change,
+    classify,
+    compile_time,
+    constants,
+    difference,
+    fleet,
+    groups,
+    lint,
+    load,
+    no_change,
+    plot,
+    questions,
+    small,
+    timers,
+)
 from .figures import BenchmarkError, Figure, Outcome, Say, table_of
 from .peers import run as peers
 
@@ -58,6 +73,13 @@ _BENCHMARKS: t.Mapping[str, Benchmark] = {
     "constants": Benchmark("The constants of the cost model on this machine", constants.measure),
     "load": Benchmark("Loading a ruleset into the kernel, ClassBench sets", load.measure, load.measure),
     "change": Benchmark("One changed address in 10,000 rules", change.measure),
+    "lint": Benchmark("What lint costs, ClassBench sets of 1,000 and 10,000 rules", lint.measure, lint.measure),
+    "difference": Benchmark(
+        "What a change means: one rule of 10,000, and a table edited by hand", difference.measure, difference.measure
+    ),
+    "questions": Benchmark(
+        "A packet explained and policy tests, at 10,000 rules", questions.measure, questions.measure
+    ),
     "no-change": Benchmark("A run that changes nothing, over ssh with pipelining", no_change.measure),
     "fleet": Benchmark("%d hosts in one run, over ssh with pipelining" % fleet.HOSTS, fleet.measure),
     "timers": Benchmark(

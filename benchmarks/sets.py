@@ -9,6 +9,7 @@ import functools
 import typing as t
 
 from ansible_collections.palisade.nftables.plugins.module_utils._compile.compile import compile_program
+from ansible_collections.palisade.nftables.plugins.module_utils._compile.cost import measure_size
 from ansible_collections.palisade.nftables.plugins.module_utils._nft.text import render_load
 from ansible_collections.palisade.nftables.plugins.module_utils._policy.model import Layout
 from ansible_collections.palisade.nftables.plugins.module_utils._policy.parse import parse_firewall
@@ -42,10 +43,8 @@ class Compiled(t.NamedTuple):
 def compiled(name: str, layout: Layout, *, counters: bool = True) -> Compiled:
     """A set in a layout. A range or a prefix is one element."""
     table = compile_program(program_of(name), layout=layout, counters=counters)
-    rules = sum(len(chain.rules) for chain in table.chains)
-    elements = sum(len(named.elements) for named in table.maps)
-    members = sum(len(named.members.intervals) for named in table.sets)
-    return Compiled(render_load(table), rules + elements + members)
+    size = measure_size(table)
+    return Compiled(render_load(table), size.rules + size.elements)
 
 
 def why_not_measured() -> t.List[str]:

@@ -82,12 +82,11 @@ class _Way(t.NamedTuple):
 def measure_size(table: Table) -> Size:
     """The size of a table."""
     return Size(
-        rules=sum(len(chain.rules) for chain in table.chains),
+        rules=table.rule_count,
         chains=len(table.chains),
         sets=len(table.sets),
         maps=len(table.maps),
-        elements=sum(len(named.members.intervals) for named in table.sets)
-        + sum(len(named.elements) for named in table.maps),
+        elements=sum(len(named.members.intervals) for named in table.sets) + table.map_element_count,
         counters=len(table.counters),
     )
 

@@ -76,7 +76,7 @@ def add_forward(
     Raises:
         NoRoomError: It would have more.
     """
-    room = None if most is None else most - size_of(table)
+    room = None if most is None else most - table.rule_count - table.map_element_count
     if room is not None and room < 0:
         raise NoRoomError
     chains = {chain.name: chain for chain in table.chains}
@@ -85,8 +85,9 @@ def add_forward(
         return dataclasses.replace(table, chains=(*before, TableChain(FORWARD, hook=FORWARD), *behind))
     copies = _Copies(table if source is None else source, room)
     entered = copies.chain(_INGRESS)
-    policy, pages = paged(copies.chains.pop(entered))
-    copies.take(len(policy.rules) if pages else 0)
+    whole = copies.chains.pop(entered)
+    policy, pages = paged(whole)
+    copies.take(sum(len(chain.rules) for chain in (policy, *pages)) - len(whole.rules))
     forward = TableChain(FORWARD, tuple(_guarded(rule, entered) for rule in chains[_INPUT].rules), hook=FORWARD)
     regular: t.List[TableChain] = []
     for chain in before:
@@ -105,11 +106,6 @@ def add_forward(
         chains=(*regular, *sorted(constant, key=_name_of), *bases, forward, *behind),
         maps=tuple(sorted((*table.maps, *copies.maps.values()), key=_name_of)),
     )
-
-
-def size_of(table: Table) -> int:
-    """Rules, and elements of maps."""
-    return sum(len(chain.rules) for chain in table.chains) + sum(len(named.elements) for named in table.maps)
 
 
 def _name_of(named: t.Union[TableChain, NamedMap]) -> str:

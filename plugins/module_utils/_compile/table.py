@@ -241,3 +241,11 @@ class Table:
     sets: t.Tuple[NamedSet, ...]
     chains: t.Tuple[TableChain, ...]
     maps: t.Tuple[NamedMap, ...] = ()
+
+    @property
+    def rule_count(self) -> int:
+        return sum(len(chain.rules) for chain in self.chains)
+
+    @property
+    def map_element_count(self) -> int:
+        return sum(len(named.elements) for named in self.maps)

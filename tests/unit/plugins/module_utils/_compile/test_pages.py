@@ -13,6 +13,8 @@ import pytest
 from ansible_collections.palisade.nftables.plugins.module_utils._compile.pages import paged
 from ansible_collections.palisade.nftables.plugins.module_utils._compile.table import (
     Count,
+    Lookup,
+    Statement,
     TableChain,
     TableRule,
     Verdict,
@@ -59,6 +61,25 @@ def test_equal_pages_are_one() -> None:
 def test_a_short_chain_stays_as_it_is() -> None:
     chain = TableChain("published", tuple(_rules(100)))
     assert paged(chain) == (chain, ())
+
+
+@pytest.mark.parametrize(
+    "statement", [Verdict(VerdictKind.GOTO, "elsewhere"), Lookup((), "a_map")], ids=["goto", "map"]
+)
+def test_rules_that_go_elsewhere_for_good_stay_in_the_chain(statement: Statement) -> None:
+    """From a page their packets would come back to the next one."""
+    leaving = TableRule((), (statement,))
+    rules = [leaving, *_rules(1000), leaving, leaving, *_rules(500), leaving, *_rules(3)]
+    chain, pages = paged(TableChain("published", tuple(rules)))
+    assert all(leaving not in page.rules for page in pages)
+    named = {page.name: page.rules for page in pages}
+    met: t.List[TableRule] = []
+    for rule in chain.rules:
+        (only,) = rule.statements
+        is_page = isinstance(only, Verdict) and only.chain in named
+        met.extend(named[only.chain] if is_page and isinstance(only, Verdict) else [rule])
+    assert met == rules
+    assert len(chain.rules) < 200
 
 
 @pytest.mark.parametrize("change", ["one other", "one more", "one less"])
