@@ -7,8 +7,9 @@
 """Pages: a long chain becomes constant ones that are gone through in turn.
 
 A chain that changes is sent whole, so a rule that changes among ten thousand would take all of them. Of pages it
-takes one. Where a page ends is told by the rules themselves, so that a rule more or less in one policy moves no page of
-another. Of its own policy, the rules behind it have other names then.
+takes one, and of the list of pages, which is cut into pages again, another. Where a page ends is told by the rules
+themselves, so that a rule more or less in one policy moves no page of another. Of its own policy, the rules behind it
+have other names then.
 
 A packet that goes to another chain for good comes back to where the last jump came from: from a page that would be the
 next page, where the long chain had ended for it. So rules that may do that stay in the chain itself.
@@ -20,13 +21,17 @@ import dataclasses
 import itertools
 import typing as t
 
-from .table import Lookup, TableChain, TableRule, Verdict, VerdictKind, digest_of
+from .digest import digest_of_rules
+from .table import Lookup, TableChain, TableRule, Verdict, VerdictKind
 
-#: One rule in so many ends a page, and no page has more than four times as many.
-_RULES = 48
-_MOST_RULES = 4 * _RULES
-#: Fewer rules in a row stay where they are.
-_LEAST = 2 * _MOST_RULES
+#: A page has at least so many rules, then one rule in so many ends it, and at most so many.
+_LEAST_RULES = 16
+_RULES = 20
+_MOST_RULES = 64
+#: So many rules in a row become pages, and so many jumps to pages.
+_LONG, _LONG_JUMPS = 384, 64
+#: How many chains follow each other before the rules: pages of jumps, and pages of rules.
+LEVELS = 2
 
 
 def paged(chain: TableChain) -> t.Tuple[TableChain, t.Tuple[TableChain, ...]]:
@@ -34,15 +39,23 @@ def paged(chain: TableChain) -> t.Tuple[TableChain, t.Tuple[TableChain, ...]]:
     pages: t.Dict[str, TableChain] = {}
     rules: t.List[TableRule] = []
     for may_leave, run in itertools.groupby(chain.rules, _may_leave):
-        together = tuple(run)
-        if may_leave or len(together) < _LEAST:
-            rules.extend(together)
-            continue
-        for page in _split(together):
-            name = "%s_page_%s" % (chain.name, digest_of(page))
-            pages[name] = TableChain(name, page, constant=True)
-            rules.append(TableRule((), (Verdict(VerdictKind.JUMP, name),)))
+        together = list(run)
+        if not may_leave and len(together) >= _LONG:
+            together = _turned(chain.name, together, pages)
+            if len(together) >= _LONG_JUMPS:
+                together = _turned(chain.name, together, pages)
+        rules.extend(together)
     return dataclasses.replace(chain, rules=tuple(rules)), tuple(pages.values())
+
+
+def _turned(name: str, rules: t.Sequence[TableRule], pages: t.Dict[str, TableChain]) -> t.List[TableRule]:
+    """Jumps to the pages that these rules become."""
+    jumps = []
+    for page in _split(rules):
+        page_name = "%s_page_%s" % (name, digest_of_rules(page))
+        pages[page_name] = TableChain(page_name, page, constant=True)
+        jumps.append(TableRule((), (Verdict(VerdictKind.JUMP, page_name),)))
+    return jumps
 
 
 def _may_leave(rule: TableRule) -> bool:
@@ -57,7 +70,8 @@ def _split(rules: t.Sequence[TableRule]) -> t.Iterator[t.Tuple[TableRule, ...]]:
     page: t.List[TableRule] = []
     for rule in rules:
         page.append(rule)
-        if len(page) >= _MOST_RULES or int(digest_of(rule), 16) % _RULES == 0:
+        size = len(page)
+        if size >= _MOST_RULES or (size >= _LEAST_RULES and int(digest_of_rules((rule,)), 16) % _RULES == 0):
             yield tuple(page)
             page = []
     if page:

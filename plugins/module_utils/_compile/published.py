@@ -21,6 +21,8 @@ import typing as t
 from .._core.intervals import IntervalSet
 from .._policy.model import Direction, Published
 from .._policy.protocols import PORT_PROTOCOLS
+from .asking import Asking
+from .digest import digest_of_elements, digest_of_rules
 from .pages import paged
 from .reach import protocols_of, reaching_protocols
 from .rules import make_set
@@ -38,7 +40,6 @@ from .table import (
     TableChain,
     TableRule,
     Verdict,
-    digest_of,
 )
 
 #: The chain of the hook, and the one that holds the policy for it.
@@ -83,7 +84,11 @@ def add_forward(
     before, behind = _around(table.chains)
     if published is Published.LEAVE or _INGRESS not in chains:
         return dataclasses.replace(table, chains=(*before, TableChain(FORWARD, hook=FORWARD), *behind))
-    copies = _Copies(table if source is None else source, room)
+    copied = table if source is None else source
+    asking = Asking(copied, _INGRESS, frozenset(_ORIGINAL))
+    if room is not None and asking.size > room:
+        raise NoRoomError
+    copies = _Copies(copied, asking, room)
     entered = copies.chain(_INGRESS)
     whole = copies.chains.pop(entered)
     policy, pages = paged(whole)
@@ -134,7 +139,8 @@ def _guarded(rule: TableRule, entered: str) -> TableRule:
 class _Copies:
     """Chains and maps that look at the original destination, by their names."""
 
-    def __init__(self, table: Table, room: t.Optional[int]) -> None:
+    def __init__(self, table: Table, asking: Asking, room: t.Optional[int]) -> None:
+        self._asking = asking
         self._room = room
         self._chains = {chain.name: chain for chain in table.chains}
         self._maps = {named.name: named for named in table.maps}
@@ -152,18 +158,17 @@ class _Copies:
 
     def chain(self, name: str) -> str:
         """The name of the chain to go to in the place of this one; its own where the destination is not asked for."""
+        if name != _INGRESS and not self._asking.chain(name):
+            return name
         found = self._names.get(name)
         if found is None:
             chain = self._chains[name]
             reaching = self._reaching.get(name, IntervalSet())
             rules = tuple(one for rule in chain.rules for one in self._rules(rule, reaching))
-            found = name
-            if rules != chain.rules or name == _INGRESS:
-                found = _renamed(name, rules if chain.constant else None)
-                self.take(len(rules))
-                heading = _HEADING if name == _INGRESS else chain.heading
-                self.chains[found] = dataclasses.replace(chain, name=found, rules=rules, heading=heading)
-            self._names[name] = found
+            self.take(len(rules))
+            found = self._names[name] = _renamed(name, digest_of_rules(rules) if chain.constant else None)
+            heading = _HEADING if name == _INGRESS else chain.heading
+            self.chains[found] = dataclasses.replace(chain, name=found, rules=rules, heading=heading)
         return found
 
     def _map(self, name: str) -> NamedMap:
@@ -171,6 +176,8 @@ class _Copies:
 
         An original port has its place behind the source port, for the reason that :meth:`_rules` gives.
         """
+        if not self._asking.map(name):
+            return self._maps[name]
         found = self._known_maps.get(name)
         if found is None:
             named = self._maps[name]
@@ -181,13 +188,10 @@ class _Copies:
                 MapElement(tuple(one.key[at] for at in order), self._verdict(one.verdict), one.comment)
                 for one in named.elements
             )
-            found = named
-            if order != list(range(len(order))) or elements != named.elements:
-                self.take(len(elements))
-                fields = tuple(fields[at] for at in order)
-                found = NamedMap(_renamed(name, (fields, elements)), fields, elements, named.comment)
-                self.maps[found.name] = found
-            self._known_maps[name] = found
+            self.take(len(elements))
+            fields = tuple(fields[at] for at in order)
+            found = NamedMap(_renamed(name, digest_of_elements(fields, elements)), fields, elements, named.comment)
+            self.maps[found.name] = self._known_maps[name] = found
         return found
 
     def take(self, size: int) -> None:
@@ -198,7 +202,7 @@ class _Copies:
                 raise NoRoomError
 
     def _verdict(self, verdict: Verdict) -> Verdict:
-        return dataclasses.replace(verdict, chain=self.chain(verdict.chain)) if verdict.chain else verdict
+        return Verdict(verdict.kind, self.chain(verdict.chain)) if verdict.chain else verdict
 
     def _rules(self, rule: TableRule, reaching: IntervalSet) -> t.Iterator[TableRule]:
         """The rule on the original destination, for packets of these protocols.
@@ -207,6 +211,9 @@ class _Copies:
         a rule that asks for it does so at last, and is there once for each protocol that has ports; of the others it
         matches nothing anyway.
         """
+        if not self._asking.rule(rule):
+            yield rule
+            return
         matches = tuple(self._match(match, rule) for match in rule.matches)
         statements = tuple(self._statement(statement) for statement in rule.statements)
         made = dataclasses.replace(rule, matches=matches, statements=statements)
@@ -255,9 +262,9 @@ def _numbers(protocols: IntervalSet) -> t.Iterator[int]:
         yield from range(low, high + 1)
 
 
-def _renamed(name: str, content: t.Optional[object]) -> str:
+def _renamed(name: str, digest: t.Optional[str]) -> str:
     """The name of a copy; that of a constant one ends in a digest of what it holds, as names of its kind do."""
     stem = name[len(_INGRESS) :]
-    if content is not None:
-        stem = "%s_%s" % (stem.rpartition("_")[0], digest_of(content))
+    if digest is not None:
+        stem = "%s_%s" % (stem.rpartition("_")[0], digest)
     return PUBLISHED + stem

@@ -15,6 +15,7 @@ from .._core.addresses import IPV4
 from .._core.intervals import IntervalSet
 from .._policy.model import Action, Direction, Stage
 from .._policy.program import LOOPBACK
+from .digest import digest_of
 from .lowered import Box, LoweredChain, LoweredProgram, LoweredRule
 from .table import (
     Count,
@@ -28,7 +29,6 @@ from .table import (
     TableRule,
     Verdict,
     VerdictKind,
-    digest_of,
 )
 
 _TCP = IntervalSet.single(6)

@@ -13,7 +13,6 @@ text of an operator can become syntax before the one place that quotes it.
 from __future__ import annotations
 
 import enum
-import hashlib
 import typing as t
 from dataclasses import dataclass
 
@@ -24,11 +23,6 @@ TABLE_NAME = "palisade"
 #: An empty chain of this name marks the table as ours. Comments on tables and chains are not kept by
 #: every nft and kernel that we load on; a chain is.
 MARKER_CHAIN = "managed_by_palisade"
-
-
-def digest_of(content: object) -> str:
-    """What names of constant things end in: hexadecimal digits that tell what they hold."""
-    return hashlib.sha256(repr(content).encode()).hexdigest()[:12]
 
 
 class Field(enum.Enum):

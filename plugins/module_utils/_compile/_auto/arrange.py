@@ -13,10 +13,11 @@ from __future__ import annotations
 
 import typing as t
 
+from ..pages import LEVELS as PAGE_LEVELS
 from . import costs
 from .cells import CELL_ITEMS
 from .cuts import Cuts, find_cuts
-from .groups import Candidate, Grouping, Kind, Scope, find_grouping
+from .groups import Candidate, Grouping, find_grouping
 from .guards import Split, arranged_items, guarded, size_of_guards, split_within
 from .items import (
     ADDRESSES,
@@ -34,6 +35,7 @@ from .items import (
     has_ports,
     within_protocols,
 )
+from .keys import Keys, Kind, Scope
 from .overlap import Overlaps
 from .plan import Branch, Dispatch, Element, Node, Rule, Step, height, ways
 from .port_blocks import in_port_blocks
@@ -46,8 +48,8 @@ _SMALL = 48
 _LEAST_GAIN = 20.0
 _LEAST_SHARE = 0.1
 #: Chains that may follow each other, from the chain of the direction on. The kernel refuses 16 from the base
-#: chain on (NFT_JUMP_STACK_SIZE).
-_HIGHEST = 13
+#: chain on (NFT_JUMP_STACK_SIZE), and a long list for published ports has pages of its own in between.
+_HIGHEST = 14 - PAGE_LEVELS
 #: What a plan may take of its budget.
 _OVERSPENT = 1.01
 #: Why something stays one rule after another.
@@ -186,8 +188,9 @@ class Arranger:
 
     def _best_grouping(self, items: t.Sequence[Item], overlaps: Overlaps, scope: Scope) -> t.Optional[Candidate]:
         best: t.Optional[Candidate] = None
+        keys = Keys(items)
         for kind in _plain_kinds(items) if scope.is_small else _kinds(items, scope):
-            found = find_grouping(items, overlaps, kind, scope)
+            found = find_grouping(items, overlaps, keys, kind, scope)
             if found is not None and (best is None or found.cost < best.cost):
                 best = found
         return best

@@ -17,6 +17,7 @@ import typing as t
 
 from ..._core.intervals import IntervalSet
 from ..._policy.model import Action
+from ..digest import digest_of_elements, digest_of_rules
 from ..lowered import Box, LoweredRule
 from ..rules import FAMILY_WORDS, box_matches, comment_of, rule_rules
 from ..table import (
@@ -31,7 +32,6 @@ from ..table import (
     TableRule,
     Verdict,
     VerdictKind,
-    digest_of,
 )
 from .items import (
     DESTINATION,
@@ -83,6 +83,9 @@ class Assembler:
         self.chains: t.Dict[str, TableChain] = {}
         self.maps: t.Dict[str, NamedMap] = {}
         self._known: t.Dict[int, t.Tuple[Node, str]] = {}
+        self._singles: t.Dict[
+            t.Tuple[int, int, t.Tuple[t.Optional[Intervals], ...]], t.Tuple[Item, t.List[TableRule]]
+        ] = {}
         self._rule_chains: t.Dict[t.Tuple[int, t.Optional[IntervalSet]], str] = {}
 
     def rules(self, node: Node) -> t.List[TableRule]:
@@ -123,9 +126,7 @@ class Assembler:
     def _item(self, item: Item) -> t.Iterator[TableRule]:
         before = item.before
         if not isinstance(before, Node):
-            for rule in rule_rules(item.rule, (_box(item),), self._sets):
-                matches = _quick_first(rule.matches)
-                yield rule if matches == rule.matches else dataclasses.replace(rule, matches=matches)
+            yield from self._single(item)
             return
         certain = item._replace(sets=(None,) * len(item.sets), box=_answered(item), before=None)
         if item.is_certain:
@@ -135,6 +136,19 @@ class Assembler:
         target = self._chain(Node([*before.steps, Rule(certain)]))
         matches = _quick_first(tuple(box_matches(item.rule, _box(item), self._sets)))
         yield TableRule(matches, (Verdict(VerdictKind.GOTO, target),), comment_of(item.rule))
+
+    def _single(self, item: Item) -> t.Sequence[TableRule]:
+        """The rules of an item that nothing is asked before. It may stand in the lists of many places."""
+        key = (id(item.rule), id(item.box), item.sets)
+        known = self._singles.get(key)
+        if known is None:
+            rules = [
+                dataclasses.replace(rule, matches=_quick_first(rule.matches))
+                for rule in rule_rules(item.rule, (_box(item),), self._sets)
+            ]
+            # With the item, because an identity is given anew once its owner is gone.
+            known = self._singles[key] = (item, rules)
+        return known[1]
 
     def _chain(self, node: Node) -> str:
         """The name of the chain of a node."""
@@ -152,7 +166,7 @@ class Assembler:
 
     def add_chain(self, label: str, rules: t.Tuple[TableRule, ...]) -> str:
         """The name of a constant chain with these rules."""
-        name = "%s_%s_%s" % (self._prefix, label, digest_of(rules))
+        name = "%s_%s_%s" % (self._prefix, label, digest_of_rules(rules))
         self.chains.setdefault(name, TableChain(name, rules, constant=True))
         return name
 
@@ -179,7 +193,7 @@ class Assembler:
             if step.prefix is not None:
                 key = tuple((low, low) for low, _high in key)
             elements.append(MapElement(key, *found))
-        name = "%s_%s_%s" % (self._prefix, step.purpose, digest_of((fields, elements)))
+        name = "%s_%s_%s" % (self._prefix, step.purpose, digest_of_elements(fields, elements))
         return self.maps.setdefault(name, NamedMap(name, fields, tuple(elements)))
 
     def _target(self, node: Node) -> t.Tuple[Verdict, str]:

@@ -47,10 +47,9 @@ def find_blocks(items: t.Sequence[Item], dimension: int, most: int) -> t.Optiona
         items: All of them say something about ``dimension``.
         most: How many blocks there may be.
     """
-    families: t.Dict[int, t.List[Intervals]] = {}
-    for item in items:
-        intervals = item.sets[dimension] or ()
-        families.setdefault(family_of(intervals[0][0]), []).append(intervals)
+    families: t.Dict[int, t.Counter[Intervals]] = {}
+    for intervals, count in collections.Counter(item.sets[dimension] or () for item in items).items():
+        families.setdefault(family_of(intervals[0][0]), collections.Counter())[intervals] = count
     lengths: t.Dict[int, int] = {}
     total = 0.0
     for family, found in families.items():
@@ -59,17 +58,22 @@ def find_blocks(items: t.Sequence[Item], dimension: int, most: int) -> t.Optiona
             return None
         length, inside = best
         lengths[family] = length
-        total += inside * len(found)
+        total += inside * sum(found.values())
     return Blocks(lengths, total / len(items))
 
 
-def _best_length(found: t.Sequence[Intervals], family: int, most: int) -> t.Optional[t.Tuple[int, float]]:
+def _best_length(found: t.Counter[Intervals], family: int, most: int) -> t.Optional[t.Tuple[int, float]]:
     """A length, and the mean cost inside."""
     best: t.Optional[t.Tuple[int, float]] = None
+    items = sum(found.values())
     for length in _LENGTHS[family]:
         shift = BITS[family] - length
-        copies = sum((high >> shift) - (low >> shift) + 1 for intervals in found for low, high in intervals)
-        if copies > len(found) * _MOST_COPIES:
+        copies = sum(
+            ((high >> shift) - (low >> shift) + 1) * count
+            for intervals, count in found.items()
+            for low, high in intervals
+        )
+        if copies > items * _MOST_COPIES:
             break
         inside, count = _inside(found, shift)
         if count > most:
@@ -79,15 +83,18 @@ def _best_length(found: t.Sequence[Intervals], family: int, most: int) -> t.Opti
     return best
 
 
-def _inside(found: t.Sequence[Intervals], shift: int) -> t.Tuple[float, int]:
+def _inside(found: t.Counter[Intervals], shift: int) -> t.Tuple[float, int]:
     """What a packet pays inside its block, each item having as many packets, and how many blocks there are."""
-    blocks = [_numbers(intervals, shift) for intervals in found]
-    sizes = collections.Counter(number for numbers in blocks for number in numbers)
+    blocks = [(_numbers(intervals, shift), count) for intervals, count in found.items()]
+    sizes: t.Dict[int, int] = {}
+    for numbers, count in blocks:
+        for number in numbers:
+            sizes[number] = sizes.get(number, 0) + count
     prices = {size: costs.guess(size) for size in set(sizes.values())}
     total = 0.0
-    for numbers in blocks:
-        total += sum(prices[sizes[number]] for number in numbers) / len(numbers)
-    return total / len(found), len(sizes)
+    for numbers, count in blocks:
+        total += count * sum([prices[sizes[number]] for number in numbers]) / len(numbers)
+    return total / sum(found.values()), len(sizes)
 
 
 def _numbers(intervals: Intervals, shift: int) -> t.Collection[int]:

@@ -18,8 +18,8 @@ from ..._core.addresses import BITS
 from . import costs
 from .blocks import cut_blocks, find_blocks
 from .cells import CELL_ITEMS, Cell, cut
-from .groups import Scope
 from .items import ADDRESSES, FAMILY_SPACE, Item
+from .keys import Scope
 from .overlap import Overlaps, bits_of, count_bits
 
 #: An item is wide if more than this share of the others begins within it.

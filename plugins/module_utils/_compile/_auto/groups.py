@@ -22,20 +22,13 @@ from .items import (
     ADDRESSES,
     DIMENSIONS,
     FAMILY_SPACE,
-    PORTS,
-    PROTOCOL,
     Intervals,
     Item,
-    has_ports,
-    item_family,
     relative,
 )
+from .keys import Box, Keys, Kind, Scope
 from .overlap import Bits, Overlaps, bits_of, count_bits, positions
 
-#: Keys that one item may take.
-_MOST_KEYS = 32
-#: A range of fewer values than this can be single keys.
-_MOST_SPELLED = 5
 #: Left-out items that a group may take along; a group that would need more is left out itself.
 _MOST_TAKEN = 6
 #: So many left-out items are not even looked at one by one.
@@ -74,41 +67,6 @@ class Grouping(t.NamedTuple):
     rest: t.Tuple[Item, ...]
 
 
-class Kind(t.NamedTuple):
-    """What to group by.
-
-    Attributes:
-        required: Dimensions that an item must have.
-        optional: Dimensions that are part of the keys where an item has them.
-        family: Of the addresses in the keys; None where there are none.
-        exact: Whether keys are single values.
-    """
-
-    required: t.Tuple[int, ...]
-    optional: t.Tuple[int, ...] = ()
-    family: t.Optional[int] = None
-    exact: bool = False
-
-
-class Scope(t.NamedTuple):
-    """What is known of every packet that gets to a list of items.
-
-    Attributes:
-        family: Its family, if that is known.
-        has_ports: Whether its protocol is known to be one with ports.
-        is_small: Whether the policies are so few rules that caches hold all of them.
-    """
-
-    family: t.Optional[int] = None
-    has_ports: bool = False
-    is_small: bool = False
-
-    @property
-    def lookup(self) -> float:
-        """What a lookup costs besides."""
-        return 0.0 if self.is_small else costs.COLD
-
-
 class Candidate(t.NamedTuple):
     """A grouping by positions, before its groups are made.
 
@@ -128,7 +86,7 @@ class Candidate(t.NamedTuple):
     cost: float
 
     def make(self) -> Grouping:
-        grouped = bits_of(position for group, _taken in self.picked for position in group)
+        grouped = bits_of([position for group, _taken in self.picked for position in group])
         return Grouping(
             ahead=tuple(self.items[: self.ahead]),
             dimensions=self.dimensions,
@@ -145,9 +103,11 @@ class Candidate(t.NamedTuple):
         )
 
 
-def find_grouping(items: t.Sequence[Item], overlaps: Overlaps, kind: Kind, scope: Scope) -> t.Optional[Candidate]:
+def find_grouping(
+    items: t.Sequence[Item], overlaps: Overlaps, keys: Keys, kind: Kind, scope: Scope
+) -> t.Optional[Candidate]:
     """The grouping of a kind; None where it has nothing to tell apart."""
-    boxes = _boxes(items, kind, scope)
+    boxes = keys.boxes(kind, scope)
     if len(boxes) < 2:
         return None
     dimensions = tuple(
@@ -166,27 +126,24 @@ def find_grouping(items: t.Sequence[Item], overlaps: Overlaps, kind: Kind, scope
             picked.append((group, taken))
     if len(picked) < 2:
         return None
-    count_keys = _exact_keys if kind.exact else _keys
-    elements = sum(
-        count_keys([items[group[0]].sets[dimension] for dimension in dimensions]) for group, _taken in picked
-    )
+    elements = sum(keys.count(group[0], kind, dimensions) for group, _taken in picked)
     if kind.exact:
         # Any order is as fast: the one that reads best.
         lookup = scope.lookup + costs.exact_lookup()
         return Candidate(items, ahead, dimensions, None, kind, picked, elements, _cost(items, ahead, lookup, picked))
     order, left = _order([group for group, _taken in picked], overlaps, dimensions)
     prefix = None
-    keys = [
+    intervals = [
         interval
         for group, _taken in picked
         for dimension in order
         for interval in items[group[0]].sets[dimension] or _WHOLE[kind.family or 4][dimension]
     ]
-    if all(low == high for low, high in keys):
+    if all(low == high for low, high in intervals):
         lookup = scope.lookup + costs.exact_lookup()
     elif len(order) == 1:
         lookup = scope.lookup + costs.interval_lookup(elements)
-        prefix = _length(keys, kind.family)
+        prefix = _length(intervals, kind.family)
         if prefix is not None:
             lookup = scope.lookup + costs.masked_lookup()
     else:
@@ -204,62 +161,13 @@ def _length(keys: t.Sequence[Interval], family: t.Optional[int]) -> t.Optional[i
     return BITS[family] - size.bit_length() + 1
 
 
-def _keys(box: t.Iterable[t.Optional[Intervals]]) -> int:
-    keys = 1
-    for intervals in box:
-        if intervals is not None:
-            keys *= len(intervals)
-    return keys
-
-
-def _boxes(
-    items: t.Sequence[Item], kind: Kind, scope: Scope
-) -> t.Dict[t.Tuple[t.Optional[Intervals], ...], t.List[int]]:
-    """Positions by what the items are in the kind's dimensions."""
-    found: t.Dict[t.Tuple[t.Optional[Intervals], ...], t.List[int]] = {}
-    dimensions = (*kind.required, *kind.optional)
-    by_ports = any(dimension in PORTS for dimension in dimensions)
-    required = len(kind.required)
-    for position, item in enumerate(items):
-        sets = item.sets
-        box = tuple([sets[dimension] for dimension in dimensions])
-        if None in box[:required]:
-            continue
-        if kind.family is not None and scope.family is None and item_family(item) != kind.family:
-            continue
-        if by_ports and not scope.has_ports and not has_ports(item):
-            # Packets that are too short for ports would not be found.
-            continue
-        if sets[PROTOCOL] is not None and PROTOCOL in dimensions and _exact_keys((sets[PROTOCOL],)) == 0:
-            # An element of an interval map is about one protocol or any; see :func:`.assemble.by_protocol`.
-            continue
-        keys = _exact_keys(box) if kind.exact else _keys(box)
-        if not 0 < keys <= _MOST_KEYS or (not required and box.count(None) == len(box)):
-            continue
-        found.setdefault(box, []).append(position)
-    return found
-
-
-def _exact_keys(box: t.Iterable[t.Optional[Intervals]]) -> int:
-    """How many single values a box holds; 0 where it holds ranges that are too long to be spelled out."""
-    keys = 1
-    for intervals in box:
-        values = 0
-        for low, high in intervals or ((0, _MOST_SPELLED),):
-            if high - low >= _MOST_SPELLED:
-                return 0
-            values += high - low + 1
-        keys *= values
-    return keys
-
-
 def _disjoint(
-    boxes: t.Mapping[t.Tuple[t.Optional[Intervals], ...], t.List[int]],
+    boxes: t.Mapping[Box, t.List[int]],
     overlaps: Overlaps,
     dimensions: t.Tuple[int, ...],
 ) -> t.Tuple[t.List[t.List[int]], Bits]:
     """Groups whose boxes are disjoint, as many items as a greedy choice finds; in order of their first item."""
-    eligible = bits_of(position for group in boxes.values() for position in group)
+    eligible = bits_of([position for group in boxes.values() for position in group])
     ranked = []
     for group in boxes.values():
         others = overlaps.of(group[0], dimensions) & eligible
@@ -333,7 +241,7 @@ def _order(
 ) -> t.Tuple[t.Tuple[int, ...], float]:
     """The dimensions, those first that leave the fewest elements, and how many all but the last leave in sum."""
     sample = groups[:: max(1, len(groups) // 24)]
-    heads = bits_of(group[0] for group in groups)
+    heads = bits_of([group[0] for group in groups])
     remaining = list(dimensions)
     order: t.List[int] = []
     left = [heads] * len(sample)

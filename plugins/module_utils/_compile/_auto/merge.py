@@ -57,7 +57,7 @@ def merge_equals(items: t.Sequence[Item]) -> t.List[Item]:
 def differing(items: t.Sequence[Item]) -> t.Dict[Action, Bits]:
     """For each verdict the positions of the items that have another one."""
     return {
-        action: bits_of(position for position, item in enumerate(items) if item.rule.action is not action)
+        action: bits_of([position for position, item in enumerate(items) if item.rule.action is not action])
         for action in Action
     }
 

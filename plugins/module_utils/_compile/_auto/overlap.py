@@ -28,8 +28,10 @@ def _count_by_text(bits: Bits) -> int:
 count_bits: t.Callable[[Bits], int] = getattr(int, "bit_count", _count_by_text)
 
 
-def bits_of(found: t.Iterable[int]) -> Bits:
+def bits_of(found: t.Sequence[int]) -> Bits:
     """The set of these positions."""
+    if len(found) == 1:
+        return 1 << found[0]
     octets = bytearray()
     for position in found:
         index = position >> 3

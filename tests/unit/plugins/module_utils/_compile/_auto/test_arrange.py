@@ -24,7 +24,7 @@ from ansible_collections.palisade.nftables.plugins.module_utils._compile._auto.a
     Arranger,
     arrange_all,
 )
-from ansible_collections.palisade.nftables.plugins.module_utils._compile._auto.groups import Group, Grouping, Scope
+from ansible_collections.palisade.nftables.plugins.module_utils._compile._auto.groups import Group, Grouping
 from ansible_collections.palisade.nftables.plugins.module_utils._compile._auto.items import (
     DESTINATION_PORT,
     PORTED,
@@ -32,6 +32,7 @@ from ansible_collections.palisade.nftables.plugins.module_utils._compile._auto.i
     SOURCE,
     Item,
 )
+from ansible_collections.palisade.nftables.plugins.module_utils._compile._auto.keys import Scope
 from ansible_collections.palisade.nftables.plugins.module_utils._compile._auto.plan import (
     Branch,
     Dispatch,

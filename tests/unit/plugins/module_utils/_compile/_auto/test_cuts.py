@@ -10,8 +10,8 @@ import pytest
 from ansible_collections.palisade.nftables.plugins.module_utils._compile._auto import blocks
 from ansible_collections.palisade.nftables.plugins.module_utils._compile._auto.cells import CELL_ITEMS
 from ansible_collections.palisade.nftables.plugins.module_utils._compile._auto.cuts import find_cuts, narrow_positions
-from ansible_collections.palisade.nftables.plugins.module_utils._compile._auto.groups import Scope
 from ansible_collections.palisade.nftables.plugins.module_utils._compile._auto.items import DESTINATION, SOURCE
+from ansible_collections.palisade.nftables.plugins.module_utils._compile._auto.keys import Scope
 from ansible_collections.palisade.nftables.plugins.module_utils._compile._auto.overlap import Overlaps
 from tests.unit.plugins.module_utils._compile._auto.plans import TCP, box, items_of
 

@@ -14,8 +14,6 @@ import pytest
 from ansible_collections.palisade.nftables.plugins.module_utils._compile._auto.arrange import _kinds
 from ansible_collections.palisade.nftables.plugins.module_utils._compile._auto.groups import (
     Grouping,
-    Kind,
-    Scope,
     find_grouping,
 )
 from ansible_collections.palisade.nftables.plugins.module_utils._compile._auto.items import (
@@ -28,6 +26,7 @@ from ansible_collections.palisade.nftables.plugins.module_utils._compile._auto.i
     Item,
     family_of,
 )
+from ansible_collections.palisade.nftables.plugins.module_utils._compile._auto.keys import Keys, Kind, Scope
 from ansible_collections.palisade.nftables.plugins.module_utils._compile._auto.overlap import Overlaps
 from ansible_collections.palisade.nftables.plugins.module_utils._compile._auto.plan import (
     Dispatch,
@@ -53,7 +52,7 @@ _DROP_FIRST = (Action.DROP, *[Action.ACCEPT] * 40)
 
 
 def _grouping(items: t.Sequence[Item], kind: Kind, scope: t.Optional[Scope] = None) -> t.Optional[Grouping]:
-    found = find_grouping(items, Overlaps(items), kind, scope or Scope())
+    found = find_grouping(items, Overlaps(items), Keys(items), kind, scope or Scope())
     return None if found is None else found.make()
 
 
