@@ -68,6 +68,9 @@ _NO_LABEL = re.compile(r"[^A-Za-z0-9]+", re.ASCII)
 _LONGEST_LABEL = 40
 #: Rules named in the comment of an element; the rest is counted.
 _NAMED = 3
+#: Elements of a larger map that lead to a chain have no comment: the chain is named for its first rule, and all are
+#: sent again when one of them changes.
+_MOST_COMMENTED = 64
 
 
 class Assembler:
@@ -192,7 +195,9 @@ class Assembler:
             key = tuple((low - offset, high - offset) for (low, high), offset in zip(element.key, offsets))
             if step.prefix is not None:
                 key = tuple((low, low) for low, _high in key)
-            elements.append(MapElement(key, *found))
+            verdict, comment = found
+            speaks = not verdict.chain or len(step.elements) <= _MOST_COMMENTED
+            elements.append(MapElement(key, verdict, comment if speaks else ""))
         name = "%s_%s_%s" % (self._prefix, step.purpose, digest_of_elements(fields, elements))
         return self.maps.setdefault(name, NamedMap(name, fields, tuple(elements)))
 

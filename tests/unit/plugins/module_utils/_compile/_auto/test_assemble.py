@@ -193,6 +193,19 @@ def test_an_element_of_many_rules_names_three() -> None:
     assert named.elements[0].comment == "a[0], a[1], a[2] and 3 more"
 
 
+@pytest.mark.parametrize("elements", [64, 65])
+def test_elements_of_large_maps_are_named_by_where_they_lead(elements: int) -> None:
+    """Where the element itself decides, nothing else would tell the rule."""
+    assembler, _sets = _new()
+    leading = [(number, Node([Rule(_certain(number))])) for number in range(elements - 1)]
+    deciding = (elements, Node([Rule(_certain(elements, counted=False))]))
+    named = _lookup(assembler, *leading, deciding)
+    comments = [element.comment for element in named.elements]
+    assert comments[-1] == "a[%d]" % elements
+    assert comments[:-1] == (["a[%d]" % number for number, _node in leading] if elements == 64 else [""] * 64)
+    assert all("_a_%d_" % number in one.verdict.chain for (number, _node), one in zip(leading, named.elements))
+
+
 def _compared(assembler: Assembler, step: Dispatch) -> t.List[TableRule]:
     """The rules of a step that has no map."""
     rules = list(assembler.step(step))
