@@ -22,6 +22,7 @@ from .._analysis.live_meaning import LiveMeaning, TooLargeError
 from .._analysis.meaning import EVERYTHING, Meaning, NoRuleset, ProgramMeaning
 from .._compile.compile import compile_program
 from .._compile.table import Table
+from .._core.collector import garbage_kept
 from .._core.errors import PolicyError
 from .._nft.held import HeldTable
 from .._nft.read import UnreadError, read_ruleset
@@ -44,6 +45,7 @@ class _Unknown(Exception):  # noqa: N818 - the reason goes into a note
     """What is live cannot be told; the message says why."""
 
 
+@garbage_kept()
 def describe_meaning(
     files: Files,
     nft: Nft,
