@@ -23,7 +23,6 @@ from ansible_collections.palisade.nftables.plugins.module_utils._compile.compile
 from ansible_collections.palisade.nftables.plugins.module_utils._compile.table import (
     Field,
     Match,
-    Table,
     TableRule,
     Verdict,
     VerdictKind,
@@ -32,9 +31,7 @@ from ansible_collections.palisade.nftables.plugins.module_utils._core.intervals 
 from ansible_collections.palisade.nftables.plugins.module_utils._nft.read import (
     LiveRule,
     LiveRuleset,
-    read_ruleset,
 )
-from ansible_collections.palisade.nftables.plugins.module_utils._nft.text import render_load
 from ansible_collections.palisade.nftables.plugins.module_utils._policy.evaluate import evaluate
 from ansible_collections.palisade.nftables.plugins.module_utils._policy.model import (
     Action,
@@ -52,6 +49,7 @@ from tests.nft_versions import NftVersion, nft_versions
 from tests.packets.wording import program_of
 
 from .generate import PacketGenerator, PolicyGenerator
+from .read_back import read_back
 
 if t.TYPE_CHECKING:
     import collections.abc
@@ -94,22 +92,13 @@ def fixture_host() -> collections.abc.Iterator[Host]:
         yield lab.host("meaning")
 
 
-def _listed(host: Host, nft: NftVersion, table: Table) -> str:
-    """The table as this nft lists it from the kernel."""
-    host.run([*nft.argv, "-f", "-"], input=render_load(table))
-    listed = host.run([*nft.argv, "-j", "-p", "list", "table", "inet", "palisade"]).stdout
-    # nft 0.9.8 does not survive the sight of a table that a newer one made.
-    host.run([*nft.argv, "delete", "table", "inet", "palisade"])
-    return str(listed)
-
-
 @pytest.mark.parametrize("nft", nft_versions(), ids=lambda nft: str(nft.version))
 @pytest.mark.parametrize("layout", list(Layout), ids=lambda layout: str(layout.value))
 @pytest.mark.parametrize("seed", [1, 2, 5])
 def test_so_does_what_every_nft_lists_of_it(host: Host, seed: int, layout: Layout, nft: NftVersion) -> None:
     program = _program(seed)
-    listed = _listed(host, nft, compile_program(program, layout=layout))
-    difference = find_difference(LiveMeaning(read_ruleset(listed)), ProgramMeaning(program), _LIMITS)
+    ruleset = read_back(host, nft, compile_program(program, layout=layout))
+    difference = find_difference(LiveMeaning(ruleset), ProgramMeaning(program), _LIMITS)
     assert (difference.groups, difference.undecided) == ((), ())
 
 
@@ -196,7 +185,7 @@ def test_nothing_is_altered_in_what_nft_lists_of_a_table(
     host: Host, seed: int, layout: Layout, nft: NftVersion
 ) -> None:
     table = compile_program(_program(seed), layout=layout)
-    assert find_altered(read_ruleset(_listed(host, nft, table)), ruleset_of(table)) == ()
+    assert find_altered(read_back(host, nft, table), ruleset_of(table)) == ()
 
 
 @pytest.mark.slow
