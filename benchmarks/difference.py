@@ -18,6 +18,8 @@ import typing as t
 from ansible_collections.palisade.nftables.plugins.module_utils._analysis.difference import find_difference
 from ansible_collections.palisade.nftables.plugins.module_utils._analysis.difference_text import difference_to_plain
 from ansible_collections.palisade.nftables.plugins.module_utils._analysis.meaning import ProgramMeaning
+from ansible_collections.palisade.nftables.plugins.module_utils._compile.compile import compile_program
+from ansible_collections.palisade.nftables.plugins.module_utils._compile.table import Table
 from ansible_collections.palisade.nftables.plugins.module_utils._host import apply, options
 from ansible_collections.palisade.nftables.plugins.module_utils._host.files import Files
 from ansible_collections.palisade.nftables.plugins.module_utils._host.kernel import read_live
@@ -141,7 +143,10 @@ def _edit(title: str, variables: _Variables, say: Say) -> Told:
         asked = options.Options(variables=variables, persist=Mode.FALSE, diff=False)
         host.call(apply.run, asked, options.Host(root))
         host.nft(_BY_HAND)
-        seconds, told = host.call(_ask, root, _program(variables))
+        firewall = parse_firewall(variables)
+        program = build_program(firewall)
+        table = compile_program(program, layout=firewall.layout, counters=firewall.counters)
+        seconds, told = host.call(_ask, root, program, table)
     if not told["note"]:
         raise BenchmarkError("%s: that the table was edited was not noticed" % title)
     say("  %s, edited by hand: %.1f s, %d groups" % (title, seconds, len(told["groups"])))
@@ -155,7 +160,7 @@ def _edit(title: str, variables: _Variables, say: Say) -> Told:
     )
 
 
-def _ask(root: str, wanted: Program) -> t.Tuple[float, t.Dict[str, t.Any]]:
+def _ask(root: str, wanted: Program, table: Table) -> t.Tuple[float, t.Dict[str, t.Any]]:
     nft = find_nft()
     held = read_live().table
-    return processor_time(lambda: describe_meaning(Files(root), nft, held, wanted))
+    return processor_time(lambda: describe_meaning(Files(root), nft, held, wanted, table))

@@ -90,18 +90,11 @@ def probe_tcp(from_host: Host, address: str, port: int, timeout: float = DEFAULT
     return probe_all([Probe(from_host, "tcp", address, port, timeout)])[0]
 
 
-def probe_udp(from_host: Host, address: str, port: int, timeout: float = DEFAULT_SECONDS) -> str:
-    """Sends a UDP packet: ``answered``, ``refused`` (an ICMP error) or ``filtered`` (no answer)."""
-    return probe_all([Probe(from_host, "udp", address, port, timeout)])[0]
-
-
-def probe_icmp(from_host: Host, address: str, timeout: float = DEFAULT_SECONDS) -> str:
-    """Sends an echo request: ``answered``, ``refused`` (an ICMP error) or ``filtered`` (no answer)."""
-    return probe_all([Probe(from_host, "icmp", address, 0, timeout)])[0]
-
-
 def probe_all(probes: t.Sequence[Probe]) -> t.List[str]:
     """The outcome of each probe, in order. They run at the same time, some hundreds at once.
+
+    A TCP connection is ``connected``, a UDP packet or an echo request ``answered``. Each of them may be ``refused``
+    (reset, or an ICMP error) or ``filtered`` (no answer).
 
     Raises:
         LabError: A probe cannot even begin, such as for want of a route.

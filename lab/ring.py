@@ -223,11 +223,6 @@ class RingLab(Closing):
             self._names.append(name)
         self.wake(None)
 
-    def unload(self, name: str) -> None:
-        """Removes a ruleset."""
-        self.host.nft("delete table inet %s\n" % name)
-        self._names.remove(name)
-
     def wake(self, name: t.Optional[str]) -> None:
         """Lets one ruleset see the packets, and no other; None puts all of them to sleep."""
         if name is not None and name not in self._names:

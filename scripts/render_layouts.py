@@ -24,6 +24,7 @@ from plugins.module_utils._compile.compile import compile_program  # noqa: E402 
 from plugins.module_utils._nft.text import render_load  # noqa: E402 - the same
 from plugins.module_utils._policy.parse import parse_firewall  # noqa: E402 - the same
 from plugins.module_utils._policy.program import build_program  # noqa: E402 - the same
+from scripts.generated import main_of  # noqa: E402 - the same
 
 PAGE = ROOT / "docs" / "layouts.md"
 _EXAMPLE = re.compile(r"```yaml\n(?P<variables>.*?)```\n(?P<between>.*?)```nft\n(?P<ruleset>.*?)```", re.DOTALL)
@@ -48,17 +49,5 @@ def _blocks(variables: t.Mapping[str, object]) -> str:
     return re.sub(r"^\t", "", "\n".join(shown), flags=re.MULTILINE).replace("\t", "    ")
 
 
-def main() -> int:
-    """Writes the page; with ``--check`` says whether that would change it."""
-    page = PAGE.read_text(encoding="utf-8")
-    rendered = render_page(page)
-    if "--check" in sys.argv[1:]:
-        if rendered != page:
-            print("%s is stale; run: python scripts/render_layouts.py" % PAGE.relative_to(ROOT), file=sys.stderr)
-        return int(rendered != page)
-    PAGE.write_text(rendered, encoding="utf-8")
-    return 0
-
-
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(main_of(PAGE, render_page, str(__doc__)))

@@ -6,7 +6,6 @@
 
 from __future__ import annotations
 
-import argparse
 import pathlib
 import sys
 import textwrap
@@ -18,6 +17,7 @@ sys.path.insert(0, str(CHECKOUT))
 from plugins.module_utils._analysis.codes import CODES, Code  # noqa: E402 - after the path is set
 from plugins.module_utils._analysis.lint import lint_variables  # noqa: E402 - the same
 from plugins.module_utils._policy.parse import parse_firewall  # noqa: E402 - the same
+from scripts.generated import main_of  # noqa: E402 - the same
 
 PAGE = CHECKOUT / "docs" / "lint.md"
 _WIDTH = 118
@@ -126,22 +126,5 @@ def render() -> str:
     return "\n".join([head, *(_section(code, described) for code, described in CODES.items())])
 
 
-def main() -> int:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--check", action="store_true", help="write nothing; exit 1 when the page is stale")
-    parser.add_argument("page", nargs="?", type=pathlib.Path, default=PAGE, help="default: docs/lint.md")
-    arguments = parser.parse_args()
-    page: pathlib.Path = arguments.page
-    wanted = render()
-    if page.is_file() and page.read_text(encoding="utf-8") == wanted:
-        return 0
-    if arguments.check:
-        print("%s is stale; run: python3 scripts/render_lint.py" % page, file=sys.stderr)
-        return 1
-    page.parent.mkdir(parents=True, exist_ok=True)
-    page.write_text(wanted, encoding="utf-8")
-    return 0
-
-
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(main_of(PAGE, lambda _written: render(), str(__doc__)))

@@ -6,16 +6,19 @@
 
 from __future__ import annotations
 
-import argparse
 import importlib.util
 import pathlib
 import sys
 import typing as t
 
+CHECKOUT = pathlib.Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(CHECKOUT))
+
+from scripts.generated import main_of  # noqa: E402 - after the path is set
+
 if t.TYPE_CHECKING:
     import types
 
-CHECKOUT = pathlib.Path(__file__).resolve().parent.parent
 CATALOGUE = CHECKOUT / "plugins" / "module_utils" / "_policy" / "catalogue.py"
 PAGE = CHECKOUT / "docs" / "services.md"
 
@@ -81,22 +84,5 @@ def render() -> str:
     return HEAD % counts + "".join(rows).replace("|  |\n", "| |\n")
 
 
-def main() -> int:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--check", action="store_true", help="write nothing; exit 1 when the page is stale")
-    parser.add_argument("page", nargs="?", type=pathlib.Path, default=PAGE, help="default: docs/services.md")
-    arguments = parser.parse_args()
-    page: pathlib.Path = arguments.page
-    wanted = render()
-    if page.is_file() and page.read_text(encoding="utf-8") == wanted:
-        return 0
-    if arguments.check:
-        print("%s is stale; run: python3 scripts/render_services.py" % page, file=sys.stderr)
-        return 1
-    page.parent.mkdir(parents=True, exist_ok=True)
-    page.write_text(wanted, encoding="utf-8")
-    return 0
-
-
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(main_of(PAGE, lambda _written: render(), str(__doc__)))

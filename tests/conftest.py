@@ -83,11 +83,14 @@ _make_importable()
 
 
 def _imported_names(path: pathlib.Path) -> t.Iterator[str]:
+    package = path.relative_to(CHECKOUT).parent.parts
     for node in ast.walk(ast.parse(path.read_bytes(), str(path))):
         if isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names)
-        elif isinstance(node, ast.ImportFrom) and node.module is not None and node.level == 0:
-            yield from ("%s.%s" % (node.module, alias.name) for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            above = package[: len(package) + 1 - node.level] if node.level else ()
+            module = ".".join((*above, *filter(None, [node.module])))
+            yield from ("%s.%s" % (module, alias.name) for alias in node.names)
 
 
 def _below(name: str, package: str) -> bool:

@@ -6,14 +6,16 @@
 
 from __future__ import annotations
 
+import copy
 import dataclasses
 import random
 import typing as t
 
 import pytest
 
+from ansible_collections.palisade.nftables.plugins.module_utils._analysis.altered import find_altered, ruleset_of
 from ansible_collections.palisade.nftables.plugins.module_utils._analysis.changed_packets import Limits
-from ansible_collections.palisade.nftables.plugins.module_utils._analysis.difference import find_difference
+from ansible_collections.palisade.nftables.plugins.module_utils._analysis.difference import Difference, find_difference
 from ansible_collections.palisade.nftables.plugins.module_utils._analysis.live_meaning import LiveMeaning, TooLargeError
 from ansible_collections.palisade.nftables.plugins.module_utils._analysis.meaning import ProgramMeaning
 from ansible_collections.palisade.nftables.plugins.module_utils._analysis.walk import walk
@@ -21,29 +23,33 @@ from ansible_collections.palisade.nftables.plugins.module_utils._compile.compile
 from ansible_collections.palisade.nftables.plugins.module_utils._compile.table import (
     Field,
     Match,
-    Table,
     TableRule,
     Verdict,
     VerdictKind,
 )
 from ansible_collections.palisade.nftables.plugins.module_utils._core.intervals import IntervalSet
 from ansible_collections.palisade.nftables.plugins.module_utils._nft.read import (
-    LiveChain,
     LiveRule,
     LiveRuleset,
-    read_ruleset,
 )
-from ansible_collections.palisade.nftables.plugins.module_utils._nft.text import render_load
 from ansible_collections.palisade.nftables.plugins.module_utils._policy.evaluate import evaluate
-from ansible_collections.palisade.nftables.plugins.module_utils._policy.model import Direction, Layout, Route, State
+from ansible_collections.palisade.nftables.plugins.module_utils._policy.model import (
+    Action,
+    Direction,
+    Layout,
+    Route,
+    State,
+)
 from ansible_collections.palisade.nftables.plugins.module_utils._policy.packet import Packet
 from ansible_collections.palisade.nftables.plugins.module_utils._policy.program import Program
+from lab import classbench
 from lab.namespaces import Host, Lab
 from lab.reexec import ensure_privileges, why_unavailable
 from tests.nft_versions import NftVersion, nft_versions
 from tests.packets.wording import program_of
 
 from .generate import PacketGenerator, PolicyGenerator
+from .read_back import read_back
 
 if t.TYPE_CHECKING:
     import collections.abc
@@ -56,18 +62,6 @@ _LIMITS = Limits(regions=100_000)
 
 def _program(seed: int) -> Program:
     return program_of(t.cast("t.Mapping[str, object]", PolicyGenerator(seed).variables(_RULES)))
-
-
-def _live(table: Table) -> LiveRuleset:
-    """The table as a listing has it."""
-    return LiveRuleset(
-        {
-            chain.name: LiveChain(chain.name, tuple(LiveRule(rule) for rule in chain.rules), chain.hook)
-            for chain in table.chains
-        },
-        {named.name: named.members for named in table.sets},
-        {named.name: named for named in table.maps},
-    )
 
 
 def _with_routes(packets: t.Iterable[Packet]) -> t.Iterator[Packet]:
@@ -83,7 +77,7 @@ def _with_routes(packets: t.Iterable[Packet]) -> t.Iterator[Packet]:
 @pytest.mark.parametrize("seed", _SEEDS)
 def test_a_compiled_program_means_what_the_program_means(seed: int, layout: Layout) -> None:
     program = _program(seed)
-    ruleset = _live(compile_program(program, layout=layout))
+    ruleset = ruleset_of(compile_program(program, layout=layout))
     difference = find_difference(LiveMeaning(ruleset), ProgramMeaning(program), _LIMITS)
     assert (difference.groups, difference.undecided) == ((), ())
 
@@ -103,11 +97,8 @@ def fixture_host() -> collections.abc.Iterator[Host]:
 @pytest.mark.parametrize("seed", [1, 2, 5])
 def test_so_does_what_every_nft_lists_of_it(host: Host, seed: int, layout: Layout, nft: NftVersion) -> None:
     program = _program(seed)
-    host.run([*nft.argv, "-f", "-"], input=render_load(compile_program(program, layout=layout)))
-    listed = host.run([*nft.argv, "-j", "-p", "list", "table", "inet", "palisade"]).stdout
-    # nft 0.9.8 does not survive the sight of a table that a newer one made.
-    host.run([*nft.argv, "delete", "table", "inet", "palisade"])
-    difference = find_difference(LiveMeaning(read_ruleset(listed)), ProgramMeaning(program), _LIMITS)
+    ruleset = read_back(host, nft, compile_program(program, layout=layout))
+    difference = find_difference(LiveMeaning(ruleset), ProgramMeaning(program), _LIMITS)
     assert (difference.groups, difference.undecided) == ((), ())
 
 
@@ -141,18 +132,9 @@ def _meddled(ruleset: LiveRuleset, seed: int) -> LiveRuleset:
     return ruleset._replace(chains=chains)
 
 
-@pytest.mark.parametrize("layout", list(Layout), ids=lambda layout: str(layout.value))
-@pytest.mark.parametrize("seed", range(1, 17))
-def test_edits_by_hand_are_found_exactly(seed: int, layout: Layout) -> None:
-    """What the walk of a packet says of the altered rules is what the groups say."""
-    program = _program(seed)
-    ruleset = _meddled(_live(compile_program(program, layout=layout)), seed)
-    difference = find_difference(LiveMeaning(ruleset), ProgramMeaning(program), _LIMITS)
-    packets = (
-        *(group.witness for group in difference.groups),
-        *_with_routes(PacketGenerator(program, seed).packets(_PACKETS)),
-    )
-    for packet in packets:
+def _check(ruleset: LiveRuleset, program: Program, difference: Difference, packets: t.Iterable[Packet]) -> None:
+    """What the walk of a packet says of the rules is what the groups say."""
+    for packet in (*(group.witness for group in difference.groups), *packets):
         found = walk(ruleset, packet).verdict
         if found == "unknown":
             assert difference.undecided
@@ -164,9 +146,72 @@ def test_edits_by_hand_are_found_exactly(seed: int, layout: Layout) -> None:
         ), packet
 
 
+@pytest.mark.parametrize("whole", [True, False], ids=["everything", "what is altered"])
+@pytest.mark.parametrize("layout", list(Layout), ids=lambda layout: str(layout.value))
+@pytest.mark.parametrize("seed", range(1, 17))
+def test_edits_by_hand_are_found_exactly(seed: int, layout: Layout, *, whole: bool) -> None:
+    program = _program(seed)
+    wanted = ruleset_of(compile_program(program, layout=layout))
+    ruleset = _meddled(wanted, seed)
+    live = LiveMeaning(ruleset) if whole else LiveMeaning(ruleset, space=find_altered(ruleset, wanted))
+    difference = find_difference(live, ProgramMeaning(program), _LIMITS)
+    _check(ruleset, program, difference, _with_routes(PacketGenerator(program, seed).packets(_PACKETS)))
+
+
+@pytest.mark.parametrize("layout", list(Layout), ids=lambda layout: str(layout.value))
+@pytest.mark.parametrize("seed", range(1, 9))
+def test_so_are_edits_beside_a_change_of_the_policies(seed: int, layout: Layout) -> None:
+    """The kernel holds an older policy, altered by hand; what is wanted has other rules, and others in other places."""
+    variables = t.cast("t.Dict[str, t.Any]", PolicyGenerator(seed).variables(_RULES))
+    before = program_of(variables)
+    policies = copy.deepcopy(variables["firewall_policies"])
+    rng = random.Random(seed)
+    for policy in policies.values():
+        for rule in rng.sample(policy["rules"], min(2, len(policy["rules"]))):
+            rule["action"] = "drop" if rule["action"] == "accept" else "accept"
+        policy["rules"][1:1] = policy["rules"][-1:]
+    after = program_of({**variables, "firewall_policies": policies})
+    ruleset = _meddled(ruleset_of(compile_program(before, layout=layout)), seed)
+    space = find_altered(ruleset, ruleset_of(compile_program(after, layout=layout)))
+    difference = find_difference(LiveMeaning(ruleset, space=space), ProgramMeaning(after), _LIMITS)
+    packets = [one for program in (before, after) for one in PacketGenerator(program, seed).packets(_PACKETS // 2)]
+    _check(ruleset, after, difference, _with_routes(packets))
+
+
+@pytest.mark.parametrize("nft", nft_versions(), ids=lambda nft: str(nft.version))
+@pytest.mark.parametrize("layout", list(Layout), ids=lambda layout: str(layout.value))
+@pytest.mark.parametrize("seed", [1, 2, 5])
+def test_nothing_is_altered_in_what_nft_lists_of_a_table(
+    host: Host, seed: int, layout: Layout, nft: NftVersion
+) -> None:
+    table = compile_program(_program(seed), layout=layout)
+    assert find_altered(read_back(host, nft, table), ruleset_of(table)) == ()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["acl1_10k"])
+def test_an_edit_by_hand_of_ten_thousand_rules_leaves_nothing_undecided(name: str) -> None:
+    reason = classbench.why_absent()
+    if reason is not None:
+        pytest.skip(reason)
+    program = program_of(classbench.variables(name, drops=0.5))
+    wanted = ruleset_of(compile_program(program))
+    chain = wanted.chains["input"]
+    sources = Match(Field.SOURCE4, IntervalSet(((0xCB007100, 0xCB0071FF),)))
+    by_hand = TableRule(
+        (sources, Match(Field.DESTINATION_PORT, IntervalSet.single(8443))), (Verdict(VerdictKind.ACCEPT),), "by hand"
+    )
+    chains = {**wanted.chains, "input": chain._replace(rules=(LiveRule(by_hand), *chain.rules))}
+    ruleset = wanted._replace(chains=chains)
+    difference = find_difference(LiveMeaning(ruleset, space=find_altered(ruleset, wanted)), ProgramMeaning(program))
+    assert difference.undecided == ()
+    assert {group.change.before.by.name for group in difference.groups} == {"by hand"}
+    assert {group.after for group in difference.groups} == {Action.DROP}
+
+
 def test_what_was_not_understood_is_undecided() -> None:
     program = _program(1)
-    ruleset = _live(compile_program(program))
+    ruleset = ruleset_of(compile_program(program))
     chain = ruleset.chains["input"]
     unread = LiveRule(TableRule((), ()), "the statement 'queue'")
     chains = {**ruleset.chains, "input": chain._replace(rules=(unread, *chain.rules))}
@@ -180,4 +225,4 @@ def test_what_was_not_understood_is_undecided() -> None:
 def test_too_many_ways_through_the_rules() -> None:
     program = _program(1)
     with pytest.raises(TooLargeError):
-        find_difference(LiveMeaning(_live(compile_program(program)), budget=20), ProgramMeaning(program))
+        find_difference(LiveMeaning(ruleset_of(compile_program(program)), budget=20), ProgramMeaning(program))

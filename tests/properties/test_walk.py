@@ -13,8 +13,6 @@ import pytest
 
 from ansible_collections.palisade.nftables.plugins.module_utils._analysis.walk import walk
 from ansible_collections.palisade.nftables.plugins.module_utils._compile.compile import compile_program
-from ansible_collections.palisade.nftables.plugins.module_utils._nft.read import LiveRuleset, read_ruleset
-from ansible_collections.palisade.nftables.plugins.module_utils._nft.text import render_load
 from ansible_collections.palisade.nftables.plugins.module_utils._policy.evaluate import evaluate
 from ansible_collections.palisade.nftables.plugins.module_utils._policy.model import Direction, Layout, Route, State
 from ansible_collections.palisade.nftables.plugins.module_utils._policy.packet import Packet
@@ -25,6 +23,7 @@ from tests.nft_versions import NftVersion, nft_versions
 from tests.packets.wording import program_of
 
 from .generate import PacketGenerator, PolicyGenerator
+from .read_back import read_back
 from .truth import counter_of
 
 if t.TYPE_CHECKING:
@@ -43,14 +42,6 @@ def fixture_host() -> collections.abc.Iterator[Host]:
     ensure_privileges()
     with Lab() as lab:
         yield lab.host("walk")
-
-
-def _listed(host: Host, nft: NftVersion, text: str) -> LiveRuleset:
-    host.run([*nft.argv, "-f", "-"], input=text)
-    listed = host.run([*nft.argv, "-j", "-p", "list", "table", "inet", "palisade"]).stdout
-    # nft 0.9.8 does not survive the sight of a table that a newer one made.
-    host.run([*nft.argv, "delete", "table", "inet", "palisade"])
-    return read_ruleset(listed)
 
 
 def _program(seed: int) -> Program:
@@ -73,7 +64,7 @@ def _with_published(packets: t.Iterable[Packet]) -> t.Iterator[Packet]:
 @pytest.mark.parametrize("seed", _SEEDS)
 def test_the_walk_agrees_with_the_evaluator(host: Host, seed: int, layout: Layout, nft: NftVersion) -> None:
     program = _program(seed)
-    ruleset = _listed(host, nft, render_load(compile_program(program, layout=layout)))
+    ruleset = read_back(host, nft, compile_program(program, layout=layout))
     assert [rule.unread for chain in ruleset.chains.values() for rule in chain.rules if rule.unread] == []
     for packet in _with_published(PacketGenerator(program, seed).packets(_PACKETS)):
         decision = evaluate(program, packet)

@@ -60,7 +60,7 @@ PURE_EXCEPTIONS: t.Dict[str, t.Dict[str, t.FrozenSet[str]]] = {
     # Text to address and back, in C. They are functions of their arguments; nothing is sent.
     "_core/addresses.py": {"socket": frozenset({"AF_INET", "AF_INET6", "inet_pton", "inet_ntop"})},
     # When Python looks for reference cycles changes no result.
-    "_compile/compile.py": {"gc": frozenset({"disable", "enable", "isenabled"})},
+    "_core/collector.py": {"gc": frozenset({"disable", "enable", "isenabled"})},
 }
 
 #: Built-in functions that do something other than return a value.

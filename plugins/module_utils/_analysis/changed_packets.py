@@ -127,11 +127,23 @@ def compare(before: Decider, after: Decider, space: t.Sequence[Region], work: Wo
 
     It is worked out in the same order whichever list is the first, so that the opposite comparison finds the opposite.
     """
+    before, after = _within(before, space), _within(after, space)
     # The shorter list first: where no rule was asked at all, that is one change and not one for each rule.
     is_mirrored = (len(before.clauses), before.keys) > (len(after.clauses), after.keys)
     first, second = (after, before) if is_mirrored else (before, after)
     changes = _Comparison(first, second, space, work).run()
     return changes._replace(found=[one.mirrored() for one in changes.found]) if is_mirrored else changes
+
+
+def _within(decider: Decider, space: t.Sequence[Region]) -> Decider:
+    """Without clauses that hold no packet of the space."""
+    return Decider(
+        tuple(
+            clause
+            for clause in decider.clauses
+            if any(overlap(region, one) for region in clause.regions for one in space)
+        )
+    )
 
 
 class _Part:

@@ -17,6 +17,7 @@ from __future__ import annotations
 import typing as t
 from dataclasses import dataclass, replace
 
+from .._core.collector import garbage_kept
 from .._policy.model import Action, Direction
 from .._policy.packet import Packet
 from .changed_packets import Change, Limits, Work, compare
@@ -82,6 +83,7 @@ class Difference:
         return not self.groups and not self.undecided
 
 
+@garbage_kept()
 def find_difference(before: Meaning, after: Meaning, limits: Limits = Limits()) -> Difference:  # noqa: B008 - a constant
     """The packets whose verdict is another one afterwards."""
     classes = InterfaceClasses((*before.interfaces, *after.interfaces))

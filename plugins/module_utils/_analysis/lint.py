@@ -11,6 +11,7 @@ from __future__ import annotations
 import typing as t
 
 from .._compile.lower import lower
+from .._core.collector import garbage_kept
 from .._policy.hostfacts import HostFacts
 from .._policy.model import Direction, Firewall, Origin, Stage
 from .._policy.profiles import PROFILES
@@ -28,6 +29,7 @@ from .reachability import find_answers_only, find_cut_egress, find_missing_repli
 SSH_PORT = 22
 
 
+@garbage_kept()
 def lint(
     firewall: Firewall,
     facts: t.Optional[HostFacts] = None,

@@ -29,7 +29,7 @@ from .._policy.model import Action, Route
 from .._policy.traffic import ICMP, ICMPV6
 from .conditions import Conditions
 from .meaning import EVERYTHING, Clause, Decided, Decider, Lane, Meaning
-from .regions import PROTOCOL, Region, family_of
+from .regions import PROTOCOL, Region, family_of, intersect
 from .walk import ACTIONS, HOOKS, origin_of
 
 #: Rules and elements that are looked at, for all lanes and interfaces together.
@@ -48,6 +48,10 @@ def _told(family: int, region: Region) -> Region:
     return tuple(changed)
 
 
+#: The packets that a listing tells of, a region for each family.
+_TOLD = tuple(_told(family_of(region), region) for region in EVERYTHING)
+
+
 class TooLargeError(Exception):
     """The ways through the rules are more than are looked at."""
 
@@ -55,24 +59,28 @@ class TooLargeError(Exception):
 class LiveMeaning(Meaning):
     """What our table in a kernel means."""
 
-    told = tuple(_told(family_of(region), region) for region in EVERYTHING)
-
     def __init__(
-        self, ruleset: LiveRuleset, variables: t.Optional[t.Mapping[str, str]] = None, budget: int = DEFAULT_BUDGET
+        self,
+        ruleset: LiveRuleset,
+        variables: t.Optional[t.Mapping[str, str]] = None,
+        budget: int = DEFAULT_BUDGET,
+        *,
+        space: t.Iterable[Region] = EVERYTHING,
     ) -> None:
         """What the ruleset means.
 
         Args:
             variables: The role variable behind each policy rule, by the rule's name, as far as it is known.
             budget: Rules and elements that are looked at.
+            space: The packets that it is to tell of, disjoint regions of one family each.
         """
+        asked = (intersect(region, known) for region in space for known in _TOLD)
+        self.told = tuple(one for one in asked if one is not None)
         self._ruleset = ruleset
         self._variables = variables or {}
         self._left = budget
         self._known: t.Dict[t.Tuple[Lane, str], Decider] = {}
-        self.interfaces = tuple(
-            sorted({word for chain in ruleset.chains.values() for rule in chain.rules for word in _interfaces_of(rule)})
-        )
+        self.interfaces = interfaces_of(ruleset)
 
     def decider(self, lane: Lane, interface: str) -> Decider:
         """What the base chains of the lane's hook decide.
@@ -82,8 +90,9 @@ class LiveMeaning(Meaning):
         """
         key = (lane, interface)
         if key not in self._known:
-            paths = _Paths(self, Conditions(self._ruleset, lane, interface), _bases(self._ruleset, lane))
-            self._known[key] = Decider(tuple(paths.clauses(lane.space)))
+            paths = _Paths(self, Conditions(self._ruleset, lane, interface), bases_of(self._ruleset, lane))
+            space = (intersect(region, told) for region in lane.space for told in self.told)
+            self._known[key] = Decider(tuple(paths.clauses(one for one in space if one is not None)))
         return self._known[key]
 
     def spend(self) -> None:
@@ -107,13 +116,20 @@ class LiveMeaning(Meaning):
         return Decided(name, self._variables.get(name, ""))
 
 
+def interfaces_of(ruleset: LiveRuleset) -> t.Tuple[str, ...]:
+    """The patterns of interface names that its rules ask for."""
+    rules = (rule for chain in ruleset.chains.values() for rule in chain.rules)
+    return tuple(sorted({word for rule in rules for word in _interfaces_of(rule)}))
+
+
 def _interfaces_of(rule: LiveRule) -> t.Iterator[str]:
     for match in rule.rule.matches:
         if match.field in _INTERFACE_FIELDS and isinstance(match.value, tuple):
             yield from (word for word in match.value if word)
 
 
-def _bases(ruleset: LiveRuleset, lane: Lane) -> t.Tuple[LiveChain, ...]:
+def bases_of(ruleset: LiveRuleset, lane: Lane) -> t.Tuple[LiveChain, ...]:
+    """The base chains that the packets of a lane meet, in order."""
     hook = HOOKS[lane.direction][0] if lane.route is Route.LOCAL else "forward"
     found = (chain for chain in ruleset.chains.values() if chain.hook == hook)
     return tuple(sorted(found, key=lambda chain: (chain.priority, chain.name)))

@@ -18,6 +18,7 @@ import typing as t
 
 from .._compile._auto.overlap import Bits
 from .._compile.lower import lower
+from .._core.collector import garbage_kept
 from .._core.intervals import IntervalSet
 from .._policy.assertions import Assertion, Expectation, Quantifier
 from .._policy.evaluate import Decision, evaluate
@@ -99,6 +100,7 @@ class Outcome:
     kernel: str = ""
 
 
+@garbage_kept()
 def run_policy_tests(
     firewall: Firewall, subject: Subject, facts: t.Optional[HostFacts] = None, *, budget: int = DEFAULT_BUDGET
 ) -> t.List[Outcome]:

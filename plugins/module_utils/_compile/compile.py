@@ -9,9 +9,9 @@
 from __future__ import annotations
 
 import contextlib
-import gc
 import typing as t
 
+from .._core.collector import garbage_kept
 from .._policy.model import Direction, Layout, Published
 from .._policy.program import Program
 from ._auto.arrange import LIMIT_REACHED
@@ -50,13 +50,13 @@ def compile_program(program: Program, *, layout: Layout = Layout.AUTO, counters:
     Args:
         counters: Whether every policy rule, and what happens to the rest, has its own named counter.
     """
-    with _garbage_kept():
+    with garbage_kept():
         return _lay_out(lower(program, counters=counters), layout)[0]
 
 
 def compile_with_cost(program: Program, *, layout: Layout = Layout.AUTO, counters: bool = True) -> Compiled:
     """The same, with what packets will cost."""
-    with _garbage_kept():
+    with garbage_kept():
         lowered = lower(program, counters=counters)
         table, notes = _lay_out(lowered, layout)
         costs = {
@@ -65,22 +65,6 @@ def compile_with_cost(program: Program, *, layout: Layout = Layout.AUTO, counter
             if chain.restricted
         }
     return Compiled(table, costs, notes)
-
-
-@contextlib.contextmanager
-def _garbage_kept() -> t.Iterator[None]:
-    """Python does not look for reference cycles meanwhile.
-
-    A large policy is some hundred thousand tuples that stay, and none of them leads back to itself: looking through
-    all of them again and again is a third of the time.
-    """
-    was_enabled = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if was_enabled:
-            gc.enable()
 
 
 def _lay_out(lowered: LoweredProgram, layout: Layout) -> t.Tuple[Table, t.Tuple[str, ...]]:

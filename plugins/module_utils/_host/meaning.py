@@ -14,15 +14,19 @@ from __future__ import annotations
 
 import typing as t
 
+from .._analysis.altered import find_altered, ruleset_of
 from .._analysis.changed_packets import Limits
 from .._analysis.difference import find_difference
 from .._analysis.difference_text import difference_to_plain
 from .._analysis.live_meaning import LiveMeaning, TooLargeError
-from .._analysis.meaning import Meaning, NoRuleset, ProgramMeaning
+from .._analysis.meaning import EVERYTHING, Meaning, NoRuleset, ProgramMeaning
 from .._compile.compile import compile_program
+from .._compile.table import Table
+from .._core.collector import garbage_kept
 from .._core.errors import PolicyError
 from .._nft.held import HeldTable
 from .._nft.read import UnreadError, read_ruleset
+from .._policy.model import Firewall
 from .._policy.parse import parse_firewall
 from .._policy.program import Program, build_program
 from .errors import HostError
@@ -41,14 +45,22 @@ class _Unknown(Exception):  # noqa: N818 - the reason goes into a note
     """What is live cannot be told; the message says why."""
 
 
+@garbage_kept()
 def describe_meaning(
-    files: Files, nft: Nft, held: t.Optional[HeldTable], after: t.Optional[Program], *, equal: bool = False
+    files: Files,
+    nft: Nft,
+    held: t.Optional[HeldTable],
+    after: t.Optional[Program],
+    table: t.Optional[Table] = None,
+    *,
+    equal: bool = False,
 ) -> t.Dict[str, t.Any]:
     """The change in meaning, in plain data; see :func:`.._analysis.difference_text.difference_to_plain`.
 
     Args:
         held: Our table in the kernel; None where there is none.
         after: What is wanted; None: no table.
+        table: What ``after`` is compiled to.
         equal: Whether the kernel holds the wanted table.
     """
     wanted: Meaning = NoRuleset() if after is None else ProgramMeaning(after)
@@ -59,10 +71,10 @@ def describe_meaning(
     kept = recall_last(files)
     left = None if kept is None else _left_by(kept)
     before = None if left is None else left.program
-    if kept is not None and left is not None and kept.in_force.held == held.digest() and left.is_compiled_alike:
+    if kept is not None and left is not None and kept.in_force.held == held.digest() and _is_compiled_alike(left, kept):
         return difference_to_plain(find_difference(ProgramMeaning(left.program), wanted))
     try:
-        return difference_to_plain(find_difference(_read(nft, (before, after)), wanted, _LIVE_LIMITS), _READ)
+        return difference_to_plain(find_difference(_read(nft, (before, after), table), wanted, _LIVE_LIMITS), _READ)
     except (_Unknown, TooLargeError) as exc:
         reason = str(exc) or "it leads in more ways than are looked at"
     if before is None:
@@ -76,14 +88,10 @@ def describe_meaning(
 
 
 class _Left(t.NamedTuple):
-    """What the last run left.
+    """What the last run left."""
 
-    Attributes:
-        is_compiled_alike: Whether this version makes of it what the last run loaded.
-    """
-
+    firewall: Firewall
     program: Program
-    is_compiled_alike: bool
 
 
 def _left_by(kept: Kept) -> t.Optional[_Left]:
@@ -92,13 +100,20 @@ def _left_by(kept: Kept) -> t.Optional[_Left]:
     except PolicyError:
         # An older version took them.
         return None
-    program = build_program(firewall, kept.in_force.facts)
-    table = compile_program(program, layout=firewall.layout, counters=firewall.counters)
-    return _Left(program, digest_of(WantedTable(table).load_text) == kept.digest)
+    return _Left(firewall, build_program(firewall, kept.in_force.facts))
 
 
-def _read(nft: Nft, programs: t.Iterable[t.Optional[Program]]) -> LiveMeaning:
+def _is_compiled_alike(left: _Left, kept: Kept) -> bool:
+    """Whether this version makes of it what the last run loaded. Of a large policy that takes seconds to know."""
+    table = compile_program(left.program, layout=left.firewall.layout, counters=left.firewall.counters)
+    return digest_of(WantedTable(table).load_text) == kept.digest
+
+
+def _read(nft: Nft, programs: t.Iterable[t.Optional[Program]], table: t.Optional[Table]) -> LiveMeaning:
     """What the kernel's rules mean, the rules of policies with the variables of these programs.
+
+    Args:
+        table: If there is one, packets that the kernel treats as this table would need not be told of.
 
     Raises:
         _Unknown: They cannot be read.
@@ -112,7 +127,9 @@ def _read(nft: Nft, programs: t.Iterable[t.Optional[Program]]) -> LiveMeaning:
         text = nft.list_rules_json()
         if not text:
             raise _Unknown("nft on this host lists nothing as JSON")
-        return LiveMeaning(read_ruleset(text), variables)
+        ruleset = read_ruleset(text)
+        space = EVERYTHING if table is None else find_altered(ruleset, ruleset_of(table))
+        return LiveMeaning(ruleset, variables, space=space)
     except (HostError, UnreadError) as exc:
         raise _Unknown(str(exc)) from exc
 

@@ -156,7 +156,7 @@ def make_plan(options: Options, host: Host, nft: Nft, wanted: Wanted) -> Plan:
     }
     if options.diff and options.confirm.phase is not Phase.CONFIRM:
         # A change that is confirmed was described when it was made.
-        meaning = _describe_meaning(host.files, nft, comparison.held, wanted.program, equal=comparison.equal)
+        meaning = _describe_meaning(host.files, nft, comparison.held, wanted, equal=comparison.equal)
         show_meaning(result, meaning)
     return Plan(table, comparison, change, persistence, record, others, result)
 
@@ -170,12 +170,13 @@ def _find_cuts(wanted: Wanted, files: Files) -> t.Tuple[t.List[t.Dict[str, t.Any
 
 
 def _describe_meaning(
-    files: Files, nft: Nft, held: t.Optional[HeldTable], after: t.Optional[Program], *, equal: bool
+    files: Files, nft: Nft, held: t.Optional[HeldTable], after: t.Optional[Wanted], *, equal: bool
 ) -> t.Dict[str, t.Any]:
     """As :func:`.meaning.describe_meaning`."""
     from .meaning import describe_meaning  # noqa: PLC0415 - it costs a host some 30 ms, and only diff mode needs it
 
-    return describe_meaning(files, nft, held, after, equal=equal)
+    program, table = (None, None) if after is None else (after.program, after.compiled.table)
+    return describe_meaning(files, nft, held, program, table, equal=equal)
 
 
 def list_others(nft: Nft, holding: Holding) -> t.List[object]:

@@ -8,48 +8,18 @@ from __future__ import annotations
 
 import json
 import pathlib
-import textwrap
-import typing as t
 
 import pytest
 
 from ansible_collections.palisade.nftables.plugins.module_utils._core.errors import PolicyError
 from ansible_collections.palisade.nftables.plugins.module_utils._policy.parse import parse_firewall
-from ansible_collections.palisade.nftables.plugins.plugin_utils._collect import Collected, collect
-from ansible_collections.palisade.nftables.plugins.plugin_utils._groups import Groups
-from tests.unit.plugins.plugin_utils.controller import Controller
 
-HOSTS = """
-all:
-  children:
-    webservers: {hosts: {web1: {ansible_host: 192.0.2.1}, both: {ansible_host: 192.0.2.3}}}
-    databases: {hosts: {db1: {ansible_host: 192.0.2.2}, both: {}}}
-"""
-
-Collect = t.Callable[..., Collected]
+from .collecting import Collect, problems_of
 
 
 @pytest.fixture(name="collected")
 def fixture_collected(tmp_path: pathlib.Path) -> Collect:
-    """Collects from variables of all hosts, and of other files of the inventory."""
-
-    def run(
-        variables: str, *, host: str = "web1", files: t.Optional[t.Dict[str, str]] = None, **options: t.Any
-    ) -> t.Any:
-        texts = {"hosts.yml": HOSTS, "group_vars/all.yml": variables, **(files or {})}
-        controller = Controller(tmp_path, {name: textwrap.dedent(text) for name, text in texts.items()})
-        task_vars = controller.task_vars(host)
-        templar = controller.templar(task_vars)
-        groups = Groups(task_vars, templar, task="1", folder=str(tmp_path))
-        return collect(task_vars, templar, groups, **options)
-
-    return run
-
-
-def problems_of(collected: Collect, variables: str, **options: t.Any) -> t.List[str]:
-    with pytest.raises(PolicyError) as caught:
-        collected(variables, **options)
-    return [str(problem) for problem in caught.value.problems]
+    return Collect(tmp_path)
 
 
 SSH = "{direction: ingress, service: ssh, action: accept}"
@@ -270,88 +240,6 @@ def test_everything_finds_what_nobody_uses(collected: Collect) -> None:
         "firewall_networks.office: 'two' is undefined",
         "firewall_policies.web.rules[0].action: 'allow' is not one of accept, drop, reject",
         "firewall_networks.members[0]: 'nobody' is not a group of the inventory",
-    ]
-
-
-@pytest.mark.parametrize(
-    ("text", "state"),
-    [("present", "present"), ("Absent", "absent"), ("null", "present"), ("'{{ \"absent\" }}'", "absent")],
-)
-def test_state(collected: Collect, text: str, state: str) -> None:
-    assert collected("firewall_state: %s" % text).state == state
-
-
-def test_what_shall_be_absent_need_not_be_right(collected: Collect) -> None:
-    variables = "firewall_assigned: [ssh]\nfirewall_policies: {ssh: '{{ nowhere }}'}\n"
-    assert collected(variables + "firewall_state: absent").variables == {}
-    assert collected(variables, state="absent").variables == {}
-    assert problems_of(collected, variables) == ["firewall_policies.ssh: 'nowhere' is undefined"]
-
-
-@pytest.mark.parametrize(
-    ("text", "persist"), [("true", "true"), ("'no'", "false"), ("Auto", "auto"), ("null", "auto"), ("'False'", "false")]
-)
-def test_persist(collected: Collect, text: str, persist: str) -> None:
-    assert collected("firewall_persist: %s" % text).persist == persist
-
-
-@pytest.mark.parametrize(
-    ("text", "seconds"), [("null", 60), ("0", 0), ("10", 10), ("'120'", 120), ("'{{ 30 }}'", 30), ("3600", 3600)]
-)
-def test_confirm_timeout(collected: Collect, text: str, seconds: int) -> None:
-    assert collected("firewall_confirm_timeout: %s" % text).confirm_timeout == seconds
-    assert collected("").confirm_timeout == 60
-
-
-@pytest.mark.parametrize("text", ["9", "3601", "-1", "true", "1.5", "soon", "'٣٠'", "[60]"])
-def test_a_confirm_timeout_that_is_none(collected: Collect, text: str) -> None:
-    (problem,) = problems_of(collected, "firewall_confirm_timeout: %s" % text)
-    assert problem.startswith("firewall_confirm_timeout: ")
-    assert problem.endswith(" is not 0, nor 10 to 3600 seconds")
-
-
-def test_must_reach(collected: Collect) -> None:
-    found = collected("firewall_must_reach: ['mirror.example.net:443', '[2001:db8::1]:80', '{{ \"192.0.2.1\" }}:22']")
-    assert found.must_reach == ["mirror.example.net:443", "[2001:db8::1]:80", "192.0.2.1:22"]
-    assert collected("firewall_must_reach: db.example.net:5432").must_reach == ["db.example.net:5432"]
-    assert problems_of(collected, "firewall_must_reach: ['80', 'a b:1', '192.0.2.1', 'x:0', 'x:65536']") == [
-        "firewall_must_reach[%d]: %s is not HOST:PORT, such as 'mirror.example.net:443' or '[2001:db8::1]:443'"
-        % (index, text)
-        for index, text in enumerate(["'80'", "'a b:1'", "'192.0.2.1'", "'x:0'", "'x:65536'"])
-    ]
-
-
-def test_lint_fail(collected: Collect) -> None:
-    assert collected("firewall_lint_fail: [shadowed, '{{ \"exposed\" }}']").lint_fail == ["shadowed", "exposed"]
-    assert collected("firewall_lint_fail: duplicate").lint_fail == ["duplicate"]
-    assert collected("firewall_lint_fail:").lint_fail == []
-    assert problems_of(collected, "firewall_lint_fail: [shadowd, 5, provider-refuses]") == [
-        "firewall_lint_fail[0]: 'shadowd' is not a code of lint (docs/lint.md); did you mean 'shadowed'?",
-        "firewall_lint_fail[1]: '5' is not a code of lint (docs/lint.md)",
-        "firewall_lint_fail[2]: 'provider-refuses' is not a code of lint (docs/lint.md)",
-    ]
-
-
-@pytest.mark.parametrize(("text", "value"), [("null", "fail"), ("Disable", "disable"), ("ignore", "ignore")])
-def test_on_conflict(collected: Collect, text: str, value: str) -> None:
-    assert collected("firewall_on_conflict: %s" % text).on_conflict == value
-
-
-def test_layout_counters_and_published_ports_are_templated_and_handed_on(collected: Collect) -> None:
-    found = collected(
-        "firewall_layout: '{{ \"Ordered\" }}'\nfirewall_counters: '{{ 1 > 2 }}'\nfirewall_published: '{{ \"leave\" }}'"
-    )
-    assert found.variables == {
-        "firewall_layout": "Ordered",
-        "firewall_counters": False,
-        "firewall_published": "leave",
-    }
-
-
-def test_settings_that_are_none_of_their_choices(collected: Collect) -> None:
-    assert problems_of(collected, "firewall_state: abent\nfirewall_persist: 3") == [
-        "firewall_state: 'abent' is not one of present, absent; did you mean 'absent'?",
-        "firewall_persist: '3' is not one of auto, true, false",
     ]
 
 

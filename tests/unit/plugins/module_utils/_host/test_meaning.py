@@ -13,9 +13,9 @@ import typing as t
 
 import pytest
 
-from ansible_collections.palisade.nftables.plugins.module_utils._host.apply import run
-from ansible_collections.palisade.nftables.plugins.module_utils._host.options import Host, Options, Result
 from tests.unit.plugins.module_utils.conftest import OFFICE_AND_WEB
+
+from . import running_machine
 
 if t.TYPE_CHECKING:
     from lab.namespaces import Host as LabHost
@@ -23,28 +23,14 @@ if t.TYPE_CHECKING:
 _READ = "the table is not as the last run left it; its rules were read back from the kernel"
 
 
-class Machine:
-    """A lab host's network, and a file system below a folder of the test."""
-
-    def __init__(self, network: LabHost, root: pathlib.Path) -> None:
-        self.network = network
-        self.root = root
-        self.search_path: t.Optional[str] = None
-        for folder in ("etc", "run"):
-            (root / folder).mkdir(parents=True)
-
-    def run(self, variables: t.Mapping[str, t.Any] = OFFICE_AND_WEB, **options: t.Any) -> Result:
-        host = Host(str(self.root), self.search_path, {})
-        return self.network.call(run, Options(variables=variables, connection="podman", **options), host)
+class Machine(running_machine.Machine):
+    """One whose plans are asked for what they mean."""
 
     def plan(self, variables: t.Mapping[str, t.Any] = OFFICE_AND_WEB) -> t.Dict[str, t.Any]:
         """What a run would change in meaning."""
         result = self.run(variables, check_mode=True)
         assert result["diff"]["prepared"] == result["meaning"]["text"] + "\n"
         return t.cast("t.Dict[str, t.Any]", result["meaning"])
-
-    def nft(self, text: str) -> None:
-        self.network.run(["nft", "-f", "-"], input=text)
 
     def history(self) -> t.List[pathlib.Path]:
         return sorted((self.root / "etc/palisade/history").iterdir())
@@ -112,7 +98,7 @@ def test_only_the_form_changes(machine: Machine) -> None:
 
 def test_a_rule_added_by_hand_is_part_of_what_is_live(machine: Machine) -> None:
     machine.run()
-    machine.nft("insert rule inet palisade ingress ip saddr 192.0.2.7 tcp dport 443 drop comment byhand")
+    machine.network.nft("insert rule inet palisade ingress ip saddr 192.0.2.7 tcp dport 443 drop comment byhand")
     meaning = machine.plan()
     assert meaning["note"] == _READ
     (group,) = meaning["groups"]
@@ -125,7 +111,7 @@ def test_a_rule_added_by_hand_is_part_of_what_is_live(machine: Machine) -> None:
 
 def test_a_rule_removed_by_hand_is_missed(machine: Machine) -> None:
     machine.run(_FEWER)
-    machine.nft("flush chain inet palisade input")
+    machine.network.nft("flush chain inet palisade input")
     meaning = machine.plan(_FEWER)
     assert meaning["note"] == _READ
     assert [group["change"] for group in meaning["groups"]] == ["dropped"]
@@ -134,7 +120,7 @@ def test_a_rule_removed_by_hand_is_missed(machine: Machine) -> None:
 
 def test_what_cannot_be_read_is_not_guessed(machine: Machine) -> None:
     machine.run()
-    machine.nft("insert rule inet palisade input meta mark 1 drop")
+    machine.network.nft("insert rule inet palisade input meta mark 1 drop")
     meaning = machine.plan()
     assert (meaning["same"], meaning["groups"]) == (False, [])
     assert meaning["undecided"] == ["rule 1 of the chain input, not understood: the expression 'meta mark'"]
@@ -151,7 +137,7 @@ def _without_json(machine: Machine, folder: pathlib.Path) -> None:
 
 def test_an_nft_without_json_and_a_table_altered_by_hand(machine: Machine, tmp_path: pathlib.Path) -> None:
     machine.run()
-    machine.nft("insert rule inet palisade input tcp dport 443 drop")
+    machine.network.nft("insert rule inet palisade input tcp dport 443 drop")
     _without_json(machine, tmp_path)
     meaning = machine.plan(_FEWER)
     assert not meaning["same"]

@@ -10,13 +10,10 @@ import typing as t
 
 import pytest
 
-from ansible_collections.palisade.nftables.plugins.module_utils._policy.hostfacts import Server
+from .resolver_files import ANYWHERE, at, over_tls
 
 if t.TYPE_CHECKING:
     from .conftest import Host
-
-BOTH = ("udp", "tcp")
-ANYWHERE = (Server(None, 53, BOTH),)
 
 #: The part of Debian's packaged /etc/stubby/stubby.yml that says anything, with addresses for documentation.
 STUBBY = """\
@@ -44,14 +41,6 @@ upstream_recursive_servers:
     tls_auth_name: "dns.example"
 #  - address_data: 192.0.2.98
 """
-
-
-def at(address: str, port: int = 53) -> Server:
-    return Server(address, port, BOTH)
-
-
-def over_tls(address: t.Optional[str], port: int = 853) -> Server:
-    return Server(address, port, ("tcp",))
 
 
 @pytest.fixture(autouse=True)
