@@ -251,6 +251,22 @@ def test_who_cannot_ask(web: Fleet) -> None:
     assert {row["detail"] for row in rows(cut_off).values()} == {"there is no route to the address from here"}
 
 
+def test_a_host_that_was_never_deployed_to_is_told_at_once(fleet: Fleet) -> None:
+    """Nobody waits for answers that would tell nothing; the other hosts are verified all the same."""
+    fleet.add("web1", WEB, firewall_assigned=["web"])
+    fleet.add("web2", "192.0.2.3", firewall_assigned=["web"])
+    fleet.add("outsider", OUTSIDER, firewall_state="absent")
+    fleet.write("group_vars/all.yml", POLICIES)
+    assert fleet.deploy("-l", "web2").status == 0
+    run = fleet.run("palisade.nftables.verify", "-l", "web1,web2", "-e", "palisade_from=outsider")
+    assert run.status != 0
+    assert run.failed() == {"web1": 1, "web2": 0}
+    assert "web1 has no ruleset of Palisade, so its policies are not in force and nothing was asked" in run.output
+    assert "palisade.nftables.deploy --limit web1" in run.output
+    assert {row["result"] for row in rows(run).values()} == {"as expected"}
+    assert run.executions == {"web1": 1, "web2": 1, "outsider": 1}
+
+
 def test_a_host_without_a_firewall(fleet: Fleet) -> None:
     fleet.add("web1", WEB, firewall_state="absent")
     fleet.add("outsider", OUTSIDER, firewall_state="absent")
