@@ -20,6 +20,7 @@ from ..plugin_utils._errors import action_failure
 from ..plugin_utils._groups import Groups
 from ..plugin_utils._linting import Lint, lint_host, ssh_port
 from ..plugin_utils._plain import to_plain
+from ..plugin_utils._play_tests import PlayTests
 from ..plugin_utils._testing import Tests, executor, junit_folder, run_tests, subject_of, telling
 
 _MODULE = "palisade.nftables.ruleset"
@@ -99,9 +100,12 @@ class ActionModule(ActionBase):
             tests = self._test(collected, groups, task_vars)
         tests.write_junit(folder)
         tests.raise_if_failed()
-        if tests.outcomes and self._task.check_mode:
-            # Standard output belongs to the callback, and may be JSON.
-            self._display.display("\n".join(tests.lines), stderr=True)
+        if self._task.check_mode:
+            if tests.outcomes:
+                # Standard output belongs to the callback, and may be JSON.
+                self._display.display("\n".join(tests.lines), stderr=True)
+        elif collected.state == "present":
+            PlayTests(self, task_vars, groups).raise_if_one_fails()
         port = ssh_port(self._connection, self._play_context)
         lint = lint_host(host, collected, port, deploys=not self._task.check_mode)
         options = collected._asdict()
