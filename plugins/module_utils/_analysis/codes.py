@@ -151,9 +151,9 @@ CODES: t.Mapping[str, Code] = {
         Severity.WARNING,
         "The first egress rule cuts off what the host needs",
         "With firewall_default_egress on auto, the first egress rule of an assigned policy makes everything else "
-        "refused. What a server usually needs and loses is listed: name servers, time servers, DHCP, package mirrors. "
-        "Asked is about packets from ports 32768 to 60999, from which Linux sends: those of a server's own port are "
-        "its answers. "
+        "refused. What a server usually needs and loses is listed: name servers, time servers, DHCP, the metadata "
+        "service of its cloud, package mirrors. Asked is about packets from ports 32768 to 60999, from which Linux "
+        "sends: those of a server's own port are its answers. "
         "A safeguard that looks for them on the host (auto) counts as enough where nothing is known about the host. "
         "Whom the host talks to is seen on the host alone: a run, and plan, warn of open connections that it may not "
         "open again.",

@@ -166,7 +166,16 @@ LOSSES = [
     ({"dns": False}, None, "DNS (port 53)"),
     ({"ntp": False}, None, "NTP (port 123)"),
     ({"dns": False}, {"dns_servers": ["192.0.2.53"]}, "DNS (192.0.2.53 port 53 (udp, tcp))"),
+    ({"dns": ["192.0.2.54"]}, {"dns_servers": ["192.0.2.53"]}, "DNS (192.0.2.53 port 53 (udp, tcp))"),
+    ({"ntp": ["192.0.2.123"]}, {"ntp_servers": ["192.0.2.123", "192.0.2.124"]}, "NTP (192.0.2.124 port 123 (udp))"),
+    (
+        {"metadata": False},
+        {"metadata_servers": [{"address": "192.0.2.254", "port": 8775, "protocols": ["tcp"]}]},
+        "metadata service (192.0.2.254 port 8775 (tcp))",
+    ),
     ({"dhcp": False}, {"dhcp4": True}, "DHCP (port 67)"),
+    ({"dhcp": False}, {"dhcp6": True}, "DHCPv6 (port 547)"),
+    ({"dhcp": False}, {"dhcp4": True, "dhcp6": True}, "DHCP (port 67), DHCPv6 (port 547)"),
 ]
 
 
