@@ -205,13 +205,14 @@ CODES: t.Mapping[str, Code] = {
         Severity.WARNING,
         "A database or a management port is open to everybody",
         "A rule accepts new connections from any address to a port of a service that is made for few: databases, "
-        "caches, remote desktops, container and cluster interfaces.",
+        "caches, remote desktops, container and cluster interfaces. A sixteenth of all addresses of a family and more "
+        "counts as everybody, whomever the rule or earlier ones leave out.",
         _policy(_SSH, _in(service="postgresql")),
     ),
     "exposed-ssh": Code(
         Severity.INFO,
         "SSH is open to everybody",
-        "A rule accepts new SSH connections from any address. That is common, and with keys alone it is defensible.",
+        "A rule accepts new SSH connections from everybody, as in exposed. That is common, and with keys alone it is defensible.",
         _policy(_in(service="ssh")),
     ),
     "source-port-hole": Code(

@@ -244,10 +244,26 @@ def test_both_families_and_one() -> None:
         ({"protocol": "tcp", "destination_ports": 2375}, True),
         ({"service": "redis", "sources": ["198.51.100.0/24"]}, False),
         ({"service": ["http", "https", "smtp", "domain"]}, False),
+        ({"service": "redis", "sources": ["1.0.0.0-223.255.255.255"]}, True),
+        ({"service": "redis", "sources": ["2000::/3"]}, True),
+        ({"service": "redis", "sources": ["198.18.0.0/15", "fc00::/7", "10.0.0.0/8"]}, False),
+        ({"protocol": "tcp", "source_ports": "1024-65535", "destination_ports": 6379}, True),
+        ({"protocol": "tcp", "source_ports": 443, "destination_ports": "1024-65535"}, False),
     ],
 )
 def test_what_is_made_for_few(conditions: t.Dict[str, object], exposed: bool) -> None:
     assert rules_with("exposed", SSH, rule("ingress", **conditions)) == (["web[1]"] if exposed else [])
+
+
+@pytest.mark.parametrize("code", ["exposed", "exposed-ssh"])
+def test_whom_an_earlier_rule_refuses_leaves_the_port_open_to_the_others(code: str) -> None:
+    opened = rule("ingress", service="redis" if code == "exposed" else "ssh")
+    some = rule("ingress", "drop", sources=["203.0.113.66", "203.0.113.99", "2001:db8:bad::/48"])
+    assert rules_with(code, some, opened) == ["web[1]"]
+    most = rule("ingress", "drop", sources=["0.0.0.0-239.255.255.255", "::/1", "8000::/2", "c000::/3"])
+    assert rules_with(code, most, opened) == ["web[1]"], "a sixteenth is left, and more of IPv6"
+    more = rule("ingress", "drop", sources=["0.0.0.0-240.0.0.0", "::/1", "8000::/2", "c000::/3", "e000::/4"])
+    assert rules_with(code, more, rule("ingress", "drop", sources=["f000::/8"]), opened) == []
 
 
 def test_what_an_earlier_rule_refuses_is_not_exposed() -> None:
