@@ -218,7 +218,7 @@ def find_ssh_lockout(
 ) -> t.Iterator[Finding]:
     """Whether one new SSH connection, from wherever, gets in, and its answers out."""
     safeguard = safeguards.ssh
-    if safeguard.mode == "off" or ingress.default is Action.ACCEPT:
+    if safeguard.mode == "off":
         return
     ports = safeguard.ports if safeguard.ports is not None else IntervalSet.single(port)
     box = Box(protocols=IntervalSet.single(_TCP), source_ports=IntervalSet(_EPHEMERAL), destination_ports=ports)

@@ -201,6 +201,14 @@ def test_ssh_needs_the_way_back_where_connections_are_not_followed() -> None:
     assert rules_with("ssh-locked-out", SSH, way_out, answers, profile="netcup") == []
 
 
+@pytest.mark.parametrize("conditions", [{}, {"service": "ssh"}, {"protocol": "tcp", "destination_ports": "1-1023"}])
+def test_ssh_is_locked_out_where_the_default_accepts_too(conditions: t.Dict[str, object]) -> None:
+    opened = {"firewall_default_ingress": "accept"}
+    assert len(found(assigned("host", rule("ingress", "drop", **conditions), **opened), "ssh-locked-out")) == 1
+    few = {**conditions, "sources": ["203.0.113.66"]}
+    assert found(assigned("host", rule("ingress", "drop", **few), **opened), "ssh-locked-out") == []
+
+
 def test_ssh_on_another_port() -> None:
     variables = assigned("host", tcp_in(2222))
     assert found(variables, "ssh-locked-out")
