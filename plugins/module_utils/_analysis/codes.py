@@ -119,8 +119,8 @@ CODES: t.Mapping[str, Code] = {
         Severity.INFO,
         "Two rules that disagree about the packets they share",
         "An earlier rule of another verdict decides packets that this rule describes too, and neither of the two lies "
-        "within the other, so the order alone says which one is the exception. Up to three earlier rules are named; "
-        "the packet is one that the first of them decides.",
+        "within the other, so the order alone says which one is the exception. Up to three earlier rules are named, "
+        "with the packets that both describe; the example is one that the first of them decides.",
         _policy(
             _SSH,
             _in("drop", sources=["203.0.113.0/24"]),
@@ -212,7 +212,8 @@ CODES: t.Mapping[str, Code] = {
     "exposed-ssh": Code(
         Severity.INFO,
         "SSH is open to everybody",
-        "A rule accepts new SSH connections from everybody, as in exposed. That is common, and with keys alone it is defensible.",
+        "A rule accepts new SSH connections from everybody, as in exposed. That is common, and with keys alone it is "
+        "defensible.",
         _policy(_in(service="ssh")),
     ),
     "source-port-hole": Code(

@@ -131,6 +131,19 @@ def test_netcup_takes_one_range(second: int, merged: bool) -> None:
     assert found_in == (["web[1]"] if merged else [])
 
 
+def test_a_conflict_tells_what_the_rules_share() -> None:
+    office = {"sources": ["198.51.100.0/24", "2001:db8:1::/48"]}
+    web = rule("ingress", service=["http", "https"])
+    closing = rule("ingress", "drop", protocol=["tcp", "udp"], destination_ports="80-1023", **office)
+    refusing = rule("ingress", "reject", protocol="udp", destination_ports="1-100")
+    (conflict,) = found(assigned("host", SSH, web, refusing, closing), "conflict")
+    assert conflict.message == (
+        "would drop what it shares with an earlier rule, which decides: "
+        "web[1] accepts tcp port 80, 443 from 198.51.100.0/24, 2001:db8:1::/48; "
+        "web[2] rejects udp port 80-100 from 198.51.100.0/24, 2001:db8:1::/48"
+    )
+
+
 def test_an_exception_is_no_conflict() -> None:
     exception = rule("ingress", "drop", sources=["203.0.113.0/25"], protocol="tcp", destination_ports=443)
     assert rules_with("conflict", SSH, exception, tcp_in(443)) == []
