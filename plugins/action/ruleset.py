@@ -19,7 +19,9 @@ from ..plugin_utils._confirmation import Confirmation, why_not_confirmed
 from ..plugin_utils._errors import action_failure
 from ..plugin_utils._groups import Groups
 from ..plugin_utils._linting import Lint, lint_host, ssh_port
+from ..plugin_utils._nft_package import with_nft
 from ..plugin_utils._plain import to_plain
+from ..plugin_utils._play_tests import PlayTests
 from ..plugin_utils._testing import Tests, executor, junit_folder, run_tests, subject_of, telling
 
 _MODULE = "palisade.nftables.ruleset"
@@ -43,16 +45,19 @@ class ActionModule(ActionBase):
         if problems.errors:
             raise action_failure(task_vars["inventory_hostname"], problems.errors)
         lint = Lint()
-        if _boolean(arguments.pop("from_inventory", None)):
+        installs = _boolean("install_nft", arguments.pop("install_nft", None))
+        if _boolean("from_inventory", arguments.pop("from_inventory", None)):
             collected, lint = self._from_inventory(arguments, task_vars)
             arguments = {**collected, **arguments}
         for warning in lint.warnings:
             self._display.warning(warning)
         # The module looks for the ssh session of this run only where there is one.
         arguments["connection"] = self._connection.transport
-        return lint.beside(self._run(arguments, task_vars))
+        return lint.beside(self._run(arguments, task_vars, installs=installs))
 
-    def _run(self, arguments: t.Dict[str, t.Any], task_vars: t.Dict[str, t.Any]) -> t.Dict[str, t.Any]:
+    def _run(
+        self, arguments: t.Dict[str, t.Any], task_vars: t.Dict[str, t.Any], *, installs: bool
+    ) -> t.Dict[str, t.Any]:
         """Arms, applies, connects and confirms: one action, so that no host's timer waits for other hosts."""
         checking = self._task.check_mode
         timeout = _seconds(arguments.get("confirm_timeout")) if arguments.get("state") != "absent" else 0
@@ -72,12 +77,13 @@ class ActionModule(ActionBase):
             )
             return result
 
+        first = with_nft(self, execute, task_vars) if installs else execute
         if why_not or checking:
-            result = execute({"phase": "at_once"})
+            result = first({"phase": "at_once"})
             if timeout and not checking and not result.get("failed"):
                 result["confirmation"] = {"state": "none", "note": why_not}
             return result
-        begun = execute({"phase": "begin"})
+        begun = first({"phase": "begin"})
         if begun.get("confirmation", {}).get("state") != "pending":
             return begun
         return Confirmation(self._connection, execute, begun).run()
@@ -99,9 +105,12 @@ class ActionModule(ActionBase):
             tests = self._test(collected, groups, task_vars)
         tests.write_junit(folder)
         tests.raise_if_failed()
-        if tests.outcomes and self._task.check_mode:
-            # Standard output belongs to the callback, and may be JSON.
-            self._display.display("\n".join(tests.lines), stderr=True)
+        if self._task.check_mode:
+            if tests.outcomes:
+                # Standard output belongs to the callback, and may be JSON.
+                self._display.display("\n".join(tests.lines), stderr=True)
+        elif collected.state == "present":
+            PlayTests(self, task_vars, groups).raise_if_one_fails()
         port = ssh_port(self._connection, self._play_context)
         lint = lint_host(host, collected, port, deploys=not self._task.check_mode)
         options = collected._asdict()
@@ -132,10 +141,10 @@ def _seconds(value: object) -> int:
         return 0
 
 
-def _boolean(value: object) -> bool:
+def _boolean(name: str, value: object) -> bool:
     if value is None:
         return False
     try:
         return bool(boolean(value))
     except TypeError as exc:
-        raise AnsibleActionFail("from_inventory: %s" % exc) from exc
+        raise AnsibleActionFail("%s: %s" % (name, exc)) from exc

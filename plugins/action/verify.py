@@ -27,12 +27,19 @@ _ARGUMENTS = {
     "ports": {"type": "list", "elements": "raw", "default": []},
     "listeners": {"type": "list", "elements": "dict", "default": []},
     "most": {"type": "int", "default": 100},
+    "present": {"type": "bool"},
     "host": {"type": "str"},
     "packets": {"type": "list", "elements": "raw", "default": []},
     "answers": {"type": "list", "elements": "dict", "default": []},
     "rounds": {"type": "list", "elements": "dict", "default": []},
     "seen_as": {"type": "list", "elements": "str", "default": []},
 }
+
+#: Each of the questions would be answered by whatever else is there, after all that it may take to answer none.
+_NOTHING_IN_FORCE = (
+    "%s has no ruleset of Palisade, so its policies are not in force and nothing was asked. Deploy them: "
+    "ansible-playbook palisade.nftables.deploy --limit %s. With -e palisade_look=false it is asked all the same"
+)
 
 
 class ActionModule(ActionBase):
@@ -60,6 +67,8 @@ class ActionModule(ActionBase):
 
     def _choose(self, host: str, arguments: t.Mapping[str, t.Any]) -> t.Dict[str, t.Any]:
         questions, left_out = self._questions(host, arguments)
+        if questions and arguments["present"] is False:
+            raise AnsibleActionFail(_NOTHING_IN_FORCE % (host, host))
         return {"targets": [question.to_target() for question in questions], "left_out": left_out}
 
     def _observe(self, host: str, packets: t.Sequence[object]) -> t.Dict[str, t.Any]:

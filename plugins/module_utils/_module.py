@@ -60,9 +60,8 @@ def run_module(module: AnsibleModule) -> None:
         check_privileges()
         _exit(module, run(options))
     except (PolicyError, HostError) as exc:
-        # The role installs nft where only that is missing. A play's own check_mode is known only here.
-        nft_missing = isinstance(exc, NftMissingError)
-        module.fail_json(msg=str(exc), nft_missing=nft_missing, check_mode=module.check_mode)
+        # The action plugin can install nft where only that is missing.
+        module.fail_json(msg=str(exc), nft_missing=isinstance(exc, NftMissingError))
 
 
 def _services(module: AnsibleModule, texts: t.Sequence[str]) -> t.Tuple[t.Tuple[str, int], ...]:

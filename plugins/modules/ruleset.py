@@ -69,6 +69,12 @@ options:
         policies that are assigned to the host, and what they refer to, are templated.
     type: bool
     default: false
+  install_nft:
+    description:
+      - Where nft is missing, install the package C(nftables) by M(ansible.builtin.package), and go on. In check mode
+        nothing is installed, so RV(changes) tells of nothing else.
+    type: bool
+    default: false
   persist:
     description:
       - V(auto) has the ruleset survive a reboot where systemd runs. It is saved as C(/etc/palisade/ruleset.nft), and
@@ -405,6 +411,7 @@ ARGUMENT_SPEC = {
     "variables": {"type": "dict"},
     "groups": {"type": "dict"},
     "from_inventory": {"type": "bool", "default": False},
+    "install_nft": {"type": "bool", "default": False},
     "persist": {"type": "str", "choices": ["auto", "true", "false"], "default": "auto"},
     "on_conflict": {"type": "str", "choices": ["fail", "disable", "ignore"], "default": "fail"},
     "connection": {"type": "str", "default": ""},

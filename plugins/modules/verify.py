@@ -61,6 +61,10 @@ options:
     description: The most questions to the host from each sender. The same for V(choose) and V(judge).
     type: int
     default: 100
+  present:
+    description: With O(step=choose), whether the host has a ruleset of ours, where that is known. Where it should have
+      one and has none, that is the failure, and nothing is asked.
+    type: bool
   host:
     description: With O(step=observe), the inventory name of the host to look at, where the task is delegated to it.
     type: str

@@ -272,7 +272,8 @@ class _Collector:
                     addresses.extend(listed(side.get("outside") if isinstance(side, dict) else side))
                 self._take_services(test)
         self._take_addresses(addresses)
-        return any(self._variables[name] for name in names)
+        # What is empty and no list is a mistake, for the parser to report.
+        return any(self._variables[name] not in (None, []) for name in names)
 
     def _take_services(self, rule: t.Mapping[t.Any, t.Any]) -> None:
         services = self._catalogues[-1]

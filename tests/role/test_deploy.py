@@ -132,6 +132,8 @@ def test_the_role_alone_refuses_before_it_reaches_the_host(two: Fleet) -> None:
     assert "firewall_polices: no such role variable; did you mean 'firewall_policies'?" in run.result("db1")["msg"]
     assert run.executions["db1"] == 0
     assert two.table("db1") == ""
+    # Said once.
+    assert (run.output.count("[ERROR]"), run.recap["db1"]["rescued"]) == (1, 0), run.output
 
 
 def test_plan_shows_the_difference_and_changes_nothing(two: Fleet) -> None:
@@ -281,7 +283,8 @@ module.exit_json(changed=True)
 """
 
 
-def test_nft_is_installed_where_it_is_missing(two: Fleet) -> None:
+def bare_host(two: Fleet) -> t.Tuple[str, ...]:
+    """A host without nft, and arguments of a run that can install it there."""
     nft = shutil.which("nft", path=os.defpath + ":/usr/sbin:/sbin")
     assert nft is not None
     bare = two.add("bare1", "192.0.2.4", private={**default_private(), os.path.dirname(nft): "overlay"})
@@ -292,11 +295,14 @@ def test_nft_is_installed_where_it_is_missing(two: Fleet) -> None:
     two.write(module, PACKAGE_MANAGER.replace("%(nft)r", repr(nft)))
     two.environment["ANSIBLE_COLLECTIONS_PATH"] += ":%s" % (two.folder / "collections")
     two.write("site.yml", ROLE % "any_errors_fatal: true")
-    arguments = ("site.yml", "-e", "ansible_package_use=lab.tools.package_manager")
+    return "site.yml", "-e", "ansible_package_use=lab.tools.package_manager"
 
+
+def test_nft_is_installed_where_it_is_missing(two: Fleet) -> None:
+    arguments = bare_host(two)
     check = two.run(*arguments, "--check")
     assert (check.status, check.changed()["bare1"]) == (0, 1), check.output
-    assert "Install nftables" in check.output
+    assert check.result("bare1")["changes"] == ["install the package nftables"]
     assert two.table("bare1") == ""
 
     planned = two.run("palisade.nftables.plan", *arguments[1:])
@@ -306,6 +312,17 @@ def test_nft_is_installed_where_it_is_missing(two: Fleet) -> None:
     run = two.run(*arguments)
     assert (run.status, run.failed()) == (0, {"web1": 0, "db1": 0, "bare1": 0}), run.output
     assert "ip saddr 192.0.2.1 tcp dport 22" in two.table("bare1")
+    assert run.result("bare1")["changes"][:2] == ["install the package nftables", "create the table inet palisade"]
 
     again = two.run(*arguments)
     assert (again.changed(), again.executions["bare1"]) == ({"web1": 0, "db1": 0, "bare1": 0}, 1)
+
+
+def test_why_nft_cannot_be_installed_is_said_once(two: Fleet) -> None:
+    arguments = bare_host(two)
+    two.hosts["bare1"].run(["rm", "/etc/package/nft"])
+    run = two.run(*arguments)
+    assert (run.failed(), run.recap["bare1"]["rescued"]) == ({"web1": 0, "db1": 0, "bare1": 1}, 0), run.output
+    assert "nft is missing, and nftables cannot be installed: " in run.result("bare1")["msg"]
+    assert run.output.count("[ERROR]") == 1
+    assert two.table("bare1") == ""

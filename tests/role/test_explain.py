@@ -56,7 +56,7 @@ def test_the_page_shows_what_is_printed(ansible_environment: t.Dict[str, str], c
 
 
 def test_it_asks_which_packet(ansible_environment: t.Dict[str, str]) -> None:
-    with pytest.raises(AssertionError, match="Say which packet, such as -e 'packet="):
+    with pytest.raises(AssertionError, match="Say which packet, such as -e 'palisade_packet="):
         answer(ansible_environment, ["ansible-playbook", "-i", "examples/hosts.yml", "palisade.nftables.explain"])
 
 
@@ -68,7 +68,9 @@ firewall_policies:
 
 
 def ask(fleet: Fleet, packet: str, *arguments: str) -> Run:
-    return fleet.run("palisade.nftables.explain", "-e", 'packet="%s"' % packet, "-e", "live=true", *arguments)
+    return fleet.run(
+        "palisade.nftables.explain", "-e", 'palisade_packet="%s"' % packet, "-e", "palisade_live=true", *arguments
+    )
 
 
 def live(run: Run, host: str) -> t.Dict[str, t.Any]:

@@ -74,7 +74,7 @@ def test_what_is_live_as_the_page_shows_it(fleet: Fleet) -> None:
             calling.close()
         host.run(["nft", 'insert rule inet palisade input ip saddr 203.0.113.9 drop comment "byhand"'])
         before = fleet.table("web1")
-        run = fleet.run("palisade.nftables.info", "--limit", "web1", "-e", "compare=true")
+        run = fleet.run("palisade.nftables.info", "--limit", "web1", "-e", "palisade_compare=true")
         shown = text(run, "web1")
     assert run.changed() == {"web1": 0}
     assert fleet.table("web1") == before
@@ -87,7 +87,7 @@ def test_a_host_without_a_ruleset_and_variables_that_are_wrong(fleet: Fleet) -> 
     fleet.add("web1", "192.0.2.1")
     fleet.write("group_vars/all.yml", POLICIES.replace("[ssh, web]", "[shh]"))
     assert text(fleet.run("palisade.nftables.info"), "web1").startswith("no ruleset of Palisade\ndrift: none\n")
-    wrong = fleet.run("palisade.nftables.info", "-e", "compare=true")
+    wrong = fleet.run("palisade.nftables.info", "-e", "palisade_compare=true")
     assert wrong.status != 0
     assert "firewall_assigned[0]: the policy 'shh' is not in firewall_policies" in wrong.output
 
@@ -96,18 +96,8 @@ def test_a_firewall_that_is_to_go_and_is_still_there(fleet: Fleet) -> None:
     fleet.add("web1", "192.0.2.1")
     fleet.write("group_vars/all.yml", POLICIES)
     assert fleet.deploy().status == 0
-    asking = ("palisade.nftables.info", "-e", "compare=true", "-e", "firewall_state=absent")
+    asking = ("palisade.nftables.info", "-e", "palisade_compare=true", "-e", "firewall_state=absent")
     shown = text(fleet.run(*asking), "web1").splitlines()
     assert shown[2:4] == ["as the variables want it: no", "  delete the table inet palisade"]
     assert fleet.run("palisade.nftables.absent").status == 0
     assert "as the variables want it: yes" in text(fleet.run(*asking), "web1")
-
-
-def test_a_word_that_is_neither_true_nor_false_is_no_false(fleet: Fleet) -> None:
-    fleet.add("web1", "192.0.2.1")
-    fleet.write("group_vars/all.yml", POLICIES)
-    run = fleet.run("palisade.nftables.info", "-e", "compare=ture")
-    assert run.status != 0
-    assert "from_inventory" in run.result("web1")["msg"]
-    assert "'ture'" in run.result("web1")["msg"]
-    assert run.executions == {"web1": 0}

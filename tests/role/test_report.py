@@ -36,7 +36,7 @@ def report(fleet: Fleet, *arguments: str) -> t.Tuple[Run, t.Dict[str, t.Any]]:
     """A run, and the data that it wrote."""
     path = fleet.folder / "out" / "firewalls.html"
     path.parent.mkdir(exist_ok=True)
-    run = fleet.run("palisade.nftables.report", "-e", "report=%s" % path, *arguments)
+    run = fleet.run("palisade.nftables.report", "-e", "palisade_report=%s" % path, *arguments)
     assert run.status == 0, run.output
     assert sorted(one.name for one in path.parent.iterdir()) == ["firewalls.html", "firewalls.json"]
     assert path.read_text(encoding="utf-8").startswith("<!DOCTYPE html>")
@@ -56,7 +56,7 @@ def test_the_example_inventory_without_asking_a_host(
         CHECKOUT / "examples" / "hosts.yml",
         "palisade.nftables.report",
         "-e",
-        "live=false",
+        "palisade_live=false",
     ]
     done = subprocess.run(command, cwd=tmp_path, env=ansible_environment, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
@@ -114,7 +114,7 @@ def test_a_limit_and_variables_that_are_wrong(fleet: Fleet) -> None:
     fleet.add("web2", "192.0.2.2", firewall_assigned=["shh"])
     fleet.add("web3", "192.0.2.3", ["proxies"])
     fleet.write("group_vars/all.yml", POLICIES)
-    run, data = report(fleet, "-e", "live=false", "--limit", "web1,web2")
+    run, data = report(fleet, "-e", "palisade_live=false", "--limit", "web1,web2")
     assert [one["name"] for one in data["hosts"]] == ["web1", "web2"]
     assert run.executions == {"web1": 0, "web2": 0, "web3": 0}
     wrong = named(data, "web2")
@@ -129,13 +129,18 @@ def test_a_page_that_is_there_keeps_its_permissions_and_a_check_writes_nothing(f
     fleet.write("group_vars/all.yml", POLICIES)
     page = fleet.folder / "out" / "firewalls.html"
     run = fleet.run(
-        "palisade.nftables.report", "-e", "live=false", "-e", "report=%s" % (fleet.folder / "x.html"), "--check"
+        "palisade.nftables.report",
+        "-e",
+        "palisade_live=false",
+        "-e",
+        "palisade_report=%s" % (fleet.folder / "x.html"),
+        "--check",
     )
     assert run.status == 0, run.output
     assert not (fleet.folder / "x.html").exists()
-    report(fleet, "-e", "live=false")
+    report(fleet, "-e", "palisade_live=false")
     page.chmod(0o640)
-    report(fleet, "-e", "live=false")
+    report(fleet, "-e", "palisade_live=false")
     assert stat.S_IMODE(page.stat().st_mode) == 0o640
 
 
@@ -143,7 +148,7 @@ def test_a_folder_that_is_not_there(fleet: Fleet) -> None:
     fleet.add("web1", "192.0.2.1", ["proxies"])
     fleet.write("group_vars/all.yml", POLICIES)
     path = fleet.folder / "nowhere" / "report.html"
-    run = fleet.run("palisade.nftables.report", "-e", "live=false", "-e", "report=%s" % path)
+    run = fleet.run("palisade.nftables.report", "-e", "palisade_live=false", "-e", "palisade_report=%s" % path)
     assert run.status != 0
     told = "the report cannot be written to %s: No such file or directory" % path.with_suffix(".json")
     # Once, and without the name of a file that nobody knows.
@@ -154,7 +159,7 @@ def test_a_path_that_is_no_file_is_refused_before_anything_is_written(fleet: Fle
     fleet.add("web1", "192.0.2.1", ["proxies"])
     fleet.write("group_vars/all.yml", POLICIES)
     (fleet.folder / "page").mkdir()
-    run = fleet.run("palisade.nftables.report", "-e", "live=false", "-e", "report=page")
+    run = fleet.run("palisade.nftables.report", "-e", "palisade_live=false", "-e", "palisade_report=page")
     assert run.result("web1")["msg"] == "the report cannot be written to %s: Is a directory" % (fleet.folder / "page")
     assert not (fleet.folder / "page.json").exists()
     assert list((fleet.folder / "page").iterdir()) == []
@@ -163,6 +168,6 @@ def test_a_path_that_is_no_file_is_refused_before_anything_is_written(fleet: Fle
 def test_an_empty_name_is_the_usual_one(fleet: Fleet) -> None:
     fleet.add("web1", "192.0.2.1", ["proxies"])
     fleet.write("group_vars/all.yml", POLICIES)
-    run = fleet.run("palisade.nftables.report", "-e", "live=false", "-e", "report=")
+    run = fleet.run("palisade.nftables.report", "-e", "palisade_live=false", "-e", "palisade_report=")
     assert run.status == 0, run.output
     assert (fleet.folder / "firewall-report.html").is_file()

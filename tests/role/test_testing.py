@@ -52,14 +52,58 @@ def test_a_failed_one_of_one_host_keeps_a_deploy_from_all(two: Fleet) -> None:
     assert two.table("db1") == before
 
 
-def test_the_role_alone_tests_before_its_host_is_touched(two: Fleet) -> None:
+SITE = """
+- hosts: all
+  gather_facts: false
+  %s
+  roles: [%s]
+"""
+ROLE = "palisade.nftables.firewall"
+
+
+@pytest.mark.parametrize("settings", ["order: inventory", "order: reverse_inventory", "{serial: 1, order: sorted}"])
+def test_the_role_alone_tests_all_hosts_before_the_first_is_touched(two: Fleet, settings: str) -> None:
     two.write("group_vars/all.yml", ALL % "accept")
-    two.write("site.yml", "- hosts: all\n  gather_facts: false\n  roles: [palisade.nftables.firewall]\n")
+    two.add("another1", "192.0.2.3")
+    two.write("site.yml", SITE % (settings.strip("{}").replace(", ", "\n  "), ROLE))
     run = two.run("site.yml")
     assert run.status != 0
-    assert "db1: a policy test fails, and nothing was changed" in run.output
-    assert two.table("db1") == ""
-    assert two.table("web1") != "", "its own tests are well"
+    assert run.executions == {"web1": 0, "db1": 0, "another1": 0}
+    if "serial" in settings:
+        # The play ends with the first batch, in which there is another host.
+        assert (
+            "another1: nothing was changed, because policy tests of db1 fail\\nFAILED  firewall_tests[1]" in run.output
+        )
+    else:
+        assert "db1: a policy test fails, and nothing was changed" in run.output
+        assert "web1: nothing was changed, because policy tests of db1 fail\\nFAILED  firewall_tests[1]" in run.output
+    assert {two.table(host) for host in two.hosts} == {""}
+
+
+def test_whose_tests_the_role_alone_does_not_wait_for(two: Fleet) -> None:
+    """Hosts that the play leaves out, that are to have no firewall, and all in a play in which nobody waits."""
+    two.write("group_vars/all.yml", ALL % "accept")
+    for settings, role, hosts in (
+        ("order: sorted", "{role: %s, when: inventory_hostname == 'web1'}" % ROLE, []),
+        ("order: sorted", ROLE, ["--limit", "web1"]),
+        ("strategy: free", ROLE, []),
+    ):
+        two.write("site.yml", SITE % (settings, role))
+        run = two.run("site.yml", *hosts)
+        assert two.table("web1") != "", run.output
+        assert two.table("db1") == ""
+        two.write("site.yml", SITE % ("vars: {firewall_state: absent}", ROLE))
+        run = two.run("site.yml")
+        assert (run.status, two.table("web1")) == (0, ""), run.output
+
+
+def test_what_a_play_says_counts_for_the_tests_of_all(two: Fleet) -> None:
+    two.write("group_vars/all.yml", ALL % "accept")
+    rule = "{direction: ingress, protocol: tcp, destination_ports: 5432, action: accept}"
+    own = "vars: {firewall_policies_more: {more: {rules: [%s]}}, firewall_assigned_more: [more]}" % rule
+    two.write("site.yml", SITE % (own, ROLE))
+    run = two.run("site.yml")
+    assert (run.status, run.changed()) == (0, {"web1": 1, "db1": 1}), run.output
 
 
 def test_a_plan_shows_the_tests_and_changes_nothing(two: Fleet) -> None:

@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import json
 import pathlib
 import re
 import socket
@@ -241,14 +242,36 @@ def test_what_a_safeguard_of_the_asking_host_lets_out(fleet: Fleet) -> None:
 
 
 def test_who_cannot_ask(web: Fleet) -> None:
-    nobody = verify(web, sender="databases")
-    assert nobody.status != 0
-    assert "No host matches palisade_from" in nobody.output
+    for sender in ("databases", "", " "):
+        nobody = verify(web, sender=json.dumps(sender))
+        assert nobody.status != 0
+        assert "No host matches palisade_from" in nobody.output
+    wrong = verify(web, "-e", "palisade_timeout=0")
+    assert wrong.status != 0
+    assert "outsider did not ask: timeout: 0.0 is not from 0.1 to 60" in wrong.output
+    assert "What was seen is not" not in wrong.output
+    assert "Nothing is verified where somebody could not ask" in wrong.result("web1")["msg"]
     web.hosts["outsider"].ip("link set eth0 down")
-    cut_off = verify(web)
+    cut_off = verify(web, "-e", '{"palisade_from": ["outsider", "web1"]}')
     assert cut_off.status != 0
     assert {row["result"] for row in rows(cut_off).values()} == {"not asked"}
     assert {row["detail"] for row in rows(cut_off).values()} == {"there is no route to the address from here"}
+
+
+def test_a_host_that_was_never_deployed_to_is_told_at_once(fleet: Fleet) -> None:
+    """Nobody waits for answers that would tell nothing; the other hosts are verified all the same."""
+    fleet.add("web1", WEB, firewall_assigned=["web"])
+    fleet.add("web2", "192.0.2.3", firewall_assigned=["web"])
+    fleet.add("outsider", OUTSIDER, firewall_state="absent")
+    fleet.write("group_vars/all.yml", POLICIES)
+    assert fleet.deploy("-l", "web2").status == 0
+    run = fleet.run("palisade.nftables.verify", "-l", "web1,web2", "-e", "palisade_from=outsider")
+    assert run.status != 0
+    assert run.failed() == {"web1": 1, "web2": 0}
+    assert "web1 has no ruleset of Palisade, so its policies are not in force and nothing was asked" in run.output
+    assert "palisade.nftables.deploy --limit web1" in run.output
+    assert {row["result"] for row in rows(run).values()} == {"as expected"}
+    assert run.executions == {"web1": 1, "web2": 1, "outsider": 1}
 
 
 def test_a_host_without_a_firewall(fleet: Fleet) -> None:

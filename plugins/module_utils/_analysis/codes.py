@@ -119,8 +119,8 @@ CODES: t.Mapping[str, Code] = {
         Severity.INFO,
         "Two rules that disagree about the packets they share",
         "An earlier rule of another verdict decides packets that this rule describes too, and neither of the two lies "
-        "within the other, so the order alone says which one is the exception. Up to three earlier rules are named; "
-        "the packet is one that the first of them decides.",
+        "within the other, so the order alone says which one is the exception. Up to three earlier rules are named, "
+        "with the packets that both describe; the example is one that the first of them decides.",
         _policy(
             _SSH,
             _in("drop", sources=["203.0.113.0/24"]),
@@ -151,9 +151,9 @@ CODES: t.Mapping[str, Code] = {
         Severity.WARNING,
         "The first egress rule cuts off what the host needs",
         "With firewall_default_egress on auto, the first egress rule of an assigned policy makes everything else "
-        "refused. What a server usually needs and loses is listed: name servers, time servers, DHCP, package mirrors. "
-        "Asked is about packets from ports 32768 to 60999, from which Linux sends: those of a server's own port are "
-        "its answers. "
+        "refused. What a server usually needs and loses is listed: name servers, time servers, DHCP, the metadata "
+        "service of its cloud, package mirrors. Asked is about packets from ports 32768 to 60999, from which Linux "
+        "sends: those of a server's own port are its answers. "
         "A safeguard that looks for them on the host (auto) counts as enough where nothing is known about the host. "
         "Whom the host talks to is seen on the host alone: a run, and plan, warn of open connections that it may not "
         "open again.",
@@ -205,13 +205,15 @@ CODES: t.Mapping[str, Code] = {
         Severity.WARNING,
         "A database or a management port is open to everybody",
         "A rule accepts new connections from any address to a port of a service that is made for few: databases, "
-        "caches, remote desktops, container and cluster interfaces.",
+        "caches, remote desktops, container and cluster interfaces. A sixteenth of all addresses of a family and more "
+        "counts as everybody, whomever the rule or earlier ones leave out.",
         _policy(_SSH, _in(service="postgresql")),
     ),
     "exposed-ssh": Code(
         Severity.INFO,
         "SSH is open to everybody",
-        "A rule accepts new SSH connections from any address. That is common, and with keys alone it is defensible.",
+        "A rule accepts new SSH connections from everybody, as in exposed. That is common, and with keys alone it is "
+        "defensible.",
         _policy(_in(service="ssh")),
     ),
     "source-port-hole": Code(

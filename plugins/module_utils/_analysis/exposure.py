@@ -72,6 +72,15 @@ _NUMBERS = {"tcp": 6, "udp": 17}
 _SSH_PORTS = ("ssh", 6, (22, 22))
 _EVERY_PORT: Intervals = (SPACE[SOURCE_PORT],)
 
+#: What clients send from where nothing else is said, on Linux (ip-sysctl, ip_local_port_range).
+_CLIENT_PORTS = IntervalSet([(32768, 60999)])
+
+#: A part of all addresses that counts as everybody, whoever is left out: one in so many.
+_WORLD = 16
+
+#: Parts of what a rule decides that are looked at.
+_MOST_PARTS = 16
+
 #: Ports of the services that come with a system, and that a program needs privileges for.
 _SYSTEM_PORTS: Intervals = ((0, 1023),)
 
@@ -124,24 +133,51 @@ def _accepting_everybody(chain: DecidedChain) -> t.Iterator[DecidedRule]:
 
 
 def _is_from_everybody(region: Region) -> bool:
-    return region[SOURCE] == (FAMILY_SPACE[family_of(region)],)
+    return _is_everybody(IntervalSet(region[SOURCE]), region)
+
+
+def _is_everybody(sources: IntervalSet, region: Region) -> bool:
+    """Whether that is a good part of all addresses of the region's family."""
+    low, high = FAMILY_SPACE[family_of(region)]
+    return sources.size * _WORLD > high - low
+
+
+def _is_from_clients(region: Region) -> bool:
+    return not _CLIENT_PORTS - IntervalSet(region[SOURCE_PORT])
 
 
 def _opened(chain: DecidedChain, rule: DecidedRule, ports: t.Sequence[_Port]) -> t.List[t.Tuple[str, Region]]:
     """The services of which the rule decides a new connection from everybody, each with packets of one."""
     found = []
     for region in rule.regions:
-        if not _is_from_everybody(region) or region[SOURCE_PORT] != _EVERY_PORT:
+        if not _is_from_everybody(region) or not _is_from_clients(region):
             continue
         for name, protocol, (low, high) in ports:
             part = _narrowed(region, {PROTOCOL: ((protocol, protocol),), DESTINATION_PORT: ((low, high),)})
             try:
-                decided = chain.find(part, rule.bits) if part is not None else None
+                decided = _decided_for_everybody(chain, rule, part) if part is not None else None
             except Undecided:
                 continue
-            if decided is not None and _is_from_everybody(decided):
+            if decided is not None:
                 found.append((name, decided))
     return found
+
+
+def _decided_for_everybody(chain: DecidedChain, rule: DecidedRule, asked: Region) -> t.Optional[Region]:
+    """Packets of the region that the rule decides, where that is so from a good part of all addresses.
+
+    Earlier rules may have taken some away, such as those that refuse a list of addresses.
+    """
+    found = chain.find(asked, rule.bits)
+    if found is None or _is_from_everybody(found):
+        # As a rule, which spares most questions.
+        return found
+    sources = IntervalSet()
+    for part, _number in zip(chain.each(asked, rule.bits), range(_MOST_PARTS)):
+        sources |= IntervalSet(part[SOURCE])
+        if _is_everybody(sources, asked):
+            return part
+    return None
 
 
 def _narrowed(region: Region, conditions: t.Mapping[int, Intervals]) -> t.Optional[Region]:

@@ -17,11 +17,15 @@ from .codes import finding
 from .decided import DecidedChain, DecidedRule
 from .findings import MOST_OTHERS, Finding
 from .first_matches import Undecided
+from .region_words import describe_regions
 from .regions import Region, intersect, is_within
 
 #: Rules that one finding about a conflict names, and pairs that are looked at for it.
 _MOST_CONFLICTS = 3
 _MOST_PAIRS = 12
+
+#: Kinds of packets that two rules share which are told.
+_MOST_TEXTS = 2
 
 
 def find_conflicts(chain: DecidedChain, dead: t.AbstractSet[int]) -> t.Iterator[Finding]:
@@ -69,16 +73,26 @@ def _holds(wide: DecidedRule, narrow: DecidedRule) -> bool:
 
 
 def _conflict(chain: DecidedChain, rule: DecidedRule, shared: t.Sequence[t.Tuple[DecidedRule, Region]]) -> Finding:
-    names = ", ".join("%s (%s)" % (other.rule.origin, other.rule.action.value) for other, _part in shared)
+    told = "; ".join(
+        "%s %ss %s" % (other.rule.origin, other.rule.action.value, _shared(rule, other)) for other, _part in shared
+    )
     return finding(
         "conflict",
-        "would %s packets that the earlier %s decides" % (rule.rule.action.value, names),
+        "would %s what it shares with an earlier rule, which decides: %s" % (rule.rule.action.value, told),
         "Nothing to do where the order is meant; otherwise swap them, or narrow one.",
         direction=chain.direction,
         rule=rule.rule.origin,
         others=tuple(other.rule.origin for other, _part in shared),
         witness=chain.witness(shared[0][1]),
     )
+
+
+def _shared(rule: DecidedRule, other: DecidedRule) -> str:
+    """The packets that are both rules', in words."""
+    pairs = (intersect(mine, theirs) for mine in rule.regions for theirs in other.regions)
+    texts = describe_regions([both for both in pairs if both is not None])
+    more = ["and %d more" % (len(texts) - _MOST_TEXTS)] if len(texts) > _MOST_TEXTS else []
+    return ", ".join([*texts[:_MOST_TEXTS], *more])
 
 
 def find_mergeable(chain: DecidedChain, dead: t.AbstractSet[int], profile: Profile) -> t.Iterator[Finding]:

@@ -38,10 +38,10 @@ from .regions import (
 
 _TCP, _UDP = 6, 17
 
-#: From which ports Linux sends by itself (ip-sysctl, ip_local_port_range).
-#: By the port that is asked, the one that the question may come from besides (RFC 5905, 2131).
-_OWN_PORTS = {123: 123, 67: 68}
+#: By the port that is asked, the one that the question may come from besides (RFC 5905, 2131, 8415).
+_OWN_PORTS = {123: 123, 67: 68, 547: 546}
 
+#: From which ports Linux sends by itself (ip-sysctl, ip_local_port_range).
 _EPHEMERAL: Intervals = ((32768, 60999),)
 
 #: Decided regions of one rule whose answers are looked at.
@@ -85,19 +85,22 @@ def find_cut_egress(egress: DecidedChain, safeguards: Safeguards, facts: t.Optio
 
 
 def _needs(safeguards: Safeguards, facts: t.Optional[HostFacts]) -> t.Iterator[Need]:
-    """What is not known to be taken care of by a safeguard."""
+    """What is not known to be taken care of by a safeguard: one that is off, or lists other servers than the host's."""
     known = facts or HostFacts()
     for title, safeguard, found, protocols, port in (
         ("DNS", safeguards.dns, known.dns_servers, DNS_PROTOCOLS, DNS_PORT),
         ("NTP", safeguards.ntp, known.ntp_servers, NTP_PROTOCOLS, NTP_PORT),
+        # Most hosts have none.
+        ("metadata service", safeguards.metadata, known.metadata_servers, (), 0),
     ):
-        if safeguard.mode == "off":
-            if not found:
-                yield Need("%s (port %d)" % (title, port), tuple(_box(one, port) for one in protocols))
-            for server in found:
-                yield Need("%s (%s)" % (title, server), tuple(_server_boxes(server)))
+        if safeguard.mode == "off" and protocols and not found:
+            yield Need("%s (port %d)" % (title, port), tuple(_box(one, port) for one in protocols))
+        for server in found:
+            yield Need("%s (%s)" % (title, server), tuple(_server_boxes(server)))
     if known.dhcp4 and safeguards.dhcp.mode == "off":
         yield Need("DHCP (port 67)", (_box("udp", 67),))
+    if known.dhcp6 and safeguards.dhcp.mode == "off":
+        yield Need("DHCPv6 (port 547)", (dataclasses.replace(_box("udp", 547), family=6),))
     yield Need("package mirrors (HTTP and HTTPS)", (_box("tcp", 443), _box("tcp", 80)))
 
 
@@ -215,7 +218,7 @@ def find_ssh_lockout(
 ) -> t.Iterator[Finding]:
     """Whether one new SSH connection, from wherever, gets in, and its answers out."""
     safeguard = safeguards.ssh
-    if safeguard.mode == "off" or ingress.default is Action.ACCEPT:
+    if safeguard.mode == "off":
         return
     ports = safeguard.ports if safeguard.ports is not None else IntervalSet.single(port)
     box = Box(protocols=IntervalSet.single(_TCP), source_ports=IntervalSet(_EPHEMERAL), destination_ports=ports)

@@ -46,3 +46,5 @@ def test_from_inventory_is_a_boolean(act: Act) -> None:
     answer = act("ruleset", {"from_inventory": "perhaps"}, {})
     assert answer.word == "FAILED"
     assert answer.data["msg"].startswith("from_inventory: The value 'perhaps' is not a valid boolean")
+    answer = act("ruleset", {"from_inventory": True, "install_nft": "perhaps"}, {})
+    assert answer.data["msg"].startswith("install_nft: The value 'perhaps' is not a valid boolean")

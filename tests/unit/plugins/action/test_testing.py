@@ -56,6 +56,16 @@ def test_a_failed_one_stops_before_the_host(act: Act, action: str, arguments: t.
     assert tests["outcomes"][1]["packet"]["destination"] == "192.0.2.1"
 
 
+@pytest.mark.parametrize("tests", [{}, "", 0, False, "{{ {} }}"], ids=repr)
+@pytest.mark.parametrize(("action", "arguments"), RUNS)
+def test_what_is_empty_and_no_list_is_no_absence_of_tests(
+    act: Act, action: str, arguments: t.Dict[str, object], tests: object
+) -> None:
+    answer = act(action, arguments, {**POLICIES, "firewall_tests": tests})
+    assert answer.word == "FAILED"
+    assert answer.data["problems"][0]["message"].endswith("is not a list of tests")
+
+
 def test_good_ones_let_a_deploy_go_on(act: Act) -> None:
     assert act("ruleset", FROM_INVENTORY, {**POLICIES, "firewall_tests": [GOOD]}).word == "UNREACHABLE"
 

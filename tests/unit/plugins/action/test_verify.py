@@ -51,6 +51,15 @@ def test_a_difference_is_asked_again(act: Act) -> None:
     assert (look["host"], look["packets"][0]["destination_port"]) == ("web1", 80)
 
 
+def test_a_host_without_its_ruleset_is_asked_nothing(act: Act) -> None:
+    missing = act("verify", {"step": "choose", "present": False}, VARIABLES)
+    assert missing.data["msg"].startswith("web1 has no ruleset of Palisade, so its policies are not in force")
+    for arguments in ({"present": True}, {}):
+        assert act("verify", {"step": "choose", **arguments}, VARIABLES).data["targets"]
+    removed = act("verify", {"step": "choose", "present": False}, {**VARIABLES, "firewall_state": "absent"})
+    assert removed.data["targets"] == []
+
+
 def test_addresses_that_are_translated(act: Act) -> None:
     assert answers(act, "connected", seen_as=["198.51.100.9"])["rows"][0]["packet"].startswith(
         "ingress tcp from 198.51.100.9 port 40000"

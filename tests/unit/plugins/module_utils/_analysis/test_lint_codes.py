@@ -131,6 +131,19 @@ def test_netcup_takes_one_range(second: int, merged: bool) -> None:
     assert found_in == (["web[1]"] if merged else [])
 
 
+def test_a_conflict_tells_what_the_rules_share() -> None:
+    office = {"sources": ["198.51.100.0/24", "2001:db8:1::/48"]}
+    web = rule("ingress", service=["http", "https"])
+    closing = rule("ingress", "drop", protocol=["tcp", "udp"], destination_ports="80-1023", **office)
+    refusing = rule("ingress", "reject", protocol="udp", destination_ports="1-100")
+    (conflict,) = found(assigned("host", SSH, web, refusing, closing), "conflict")
+    assert conflict.message == (
+        "would drop what it shares with an earlier rule, which decides: "
+        "web[1] accepts tcp port 80, 443 from 198.51.100.0/24, 2001:db8:1::/48; "
+        "web[2] rejects udp port 80-100 from 198.51.100.0/24, 2001:db8:1::/48"
+    )
+
+
 def test_an_exception_is_no_conflict() -> None:
     exception = rule("ingress", "drop", sources=["203.0.113.0/25"], protocol="tcp", destination_ports=443)
     assert rules_with("conflict", SSH, exception, tcp_in(443)) == []
@@ -166,7 +179,16 @@ LOSSES = [
     ({"dns": False}, None, "DNS (port 53)"),
     ({"ntp": False}, None, "NTP (port 123)"),
     ({"dns": False}, {"dns_servers": ["192.0.2.53"]}, "DNS (192.0.2.53 port 53 (udp, tcp))"),
+    ({"dns": ["192.0.2.54"]}, {"dns_servers": ["192.0.2.53"]}, "DNS (192.0.2.53 port 53 (udp, tcp))"),
+    ({"ntp": ["192.0.2.123"]}, {"ntp_servers": ["192.0.2.123", "192.0.2.124"]}, "NTP (192.0.2.124 port 123 (udp))"),
+    (
+        {"metadata": False},
+        {"metadata_servers": [{"address": "192.0.2.254", "port": 8775, "protocols": ["tcp"]}]},
+        "metadata service (192.0.2.254 port 8775 (tcp))",
+    ),
     ({"dhcp": False}, {"dhcp4": True}, "DHCP (port 67)"),
+    ({"dhcp": False}, {"dhcp6": True}, "DHCPv6 (port 547)"),
+    ({"dhcp": False}, {"dhcp4": True, "dhcp6": True}, "DHCP (port 67), DHCPv6 (port 547)"),
 ]
 
 
@@ -190,6 +212,14 @@ def test_ssh_needs_the_way_back_where_connections_are_not_followed() -> None:
     assert rules_with("ssh-locked-out", SSH, way_out, profile="netcup") == ["None"]
     answers = rule("egress", protocol="tcp", source_ports=22)
     assert rules_with("ssh-locked-out", SSH, way_out, answers, profile="netcup") == []
+
+
+@pytest.mark.parametrize("conditions", [{}, {"service": "ssh"}, {"protocol": "tcp", "destination_ports": "1-1023"}])
+def test_ssh_is_locked_out_where_the_default_accepts_too(conditions: t.Dict[str, object]) -> None:
+    opened = {"firewall_default_ingress": "accept"}
+    assert len(found(assigned("host", rule("ingress", "drop", **conditions), **opened), "ssh-locked-out")) == 1
+    few = {**conditions, "sources": ["203.0.113.66"]}
+    assert found(assigned("host", rule("ingress", "drop", **few), **opened), "ssh-locked-out") == []
 
 
 def test_ssh_on_another_port() -> None:
@@ -235,10 +265,26 @@ def test_both_families_and_one() -> None:
         ({"protocol": "tcp", "destination_ports": 2375}, True),
         ({"service": "redis", "sources": ["198.51.100.0/24"]}, False),
         ({"service": ["http", "https", "smtp", "domain"]}, False),
+        ({"service": "redis", "sources": ["1.0.0.0-223.255.255.255"]}, True),
+        ({"service": "redis", "sources": ["2000::/3"]}, True),
+        ({"service": "redis", "sources": ["198.18.0.0/15", "fc00::/7", "10.0.0.0/8"]}, False),
+        ({"protocol": "tcp", "source_ports": "1024-65535", "destination_ports": 6379}, True),
+        ({"protocol": "tcp", "source_ports": 443, "destination_ports": "1024-65535"}, False),
     ],
 )
 def test_what_is_made_for_few(conditions: t.Dict[str, object], exposed: bool) -> None:
     assert rules_with("exposed", SSH, rule("ingress", **conditions)) == (["web[1]"] if exposed else [])
+
+
+@pytest.mark.parametrize("code", ["exposed", "exposed-ssh"])
+def test_whom_an_earlier_rule_refuses_leaves_the_port_open_to_the_others(code: str) -> None:
+    opened = rule("ingress", service="redis" if code == "exposed" else "ssh")
+    some = rule("ingress", "drop", sources=["203.0.113.66", "203.0.113.99", "2001:db8:bad::/48"])
+    assert rules_with(code, some, opened) == ["web[1]"]
+    most = rule("ingress", "drop", sources=["0.0.0.0-239.255.255.255", "::/1", "8000::/2", "c000::/3"])
+    assert rules_with(code, most, opened) == ["web[1]"], "a sixteenth is left, and more of IPv6"
+    more = rule("ingress", "drop", sources=["0.0.0.0-240.0.0.0", "::/1", "8000::/2", "c000::/3", "e000::/4"])
+    assert rules_with(code, more, rule("ingress", "drop", sources=["f000::/8"]), opened) == []
 
 
 def test_what_an_earlier_rule_refuses_is_not_exposed() -> None:
