@@ -153,6 +153,40 @@ def test_a_confirmed_change_stays_and_its_timer_ends(machine: Machine) -> None:
     assert not machine.run(_OTHER, Confirm())["changed"]
 
 
+def test_a_confirmation_whose_end_was_not_heard_is_finished_when_it_comes_again(machine: Machine) -> None:
+    machine.run(OFFICE_AND_WEB, Confirm())
+    token = machine.begin(_OTHER)
+    pending = unconfirmed.find_pending(machine.host.files)
+    assert pending is not None
+    # As far as an execution got that was killed right then, with its connection.
+    machine.network.call(unconfirmed.forget, machine.host.files, pending)
+    waiting = machine.ruleset()
+    result = machine.run(_OTHER, Confirm(Phase.CONFIRM, token=token))
+    assert result["confirmation"]["state"] == "confirmed"
+    assert machine.ruleset() != waiting
+    assert not machine.run(_OTHER, Confirm())["changed"]
+    # All of it was done, and only its answer was lost.
+    assert machine.run(_OTHER, Confirm(Phase.CONFIRM, token=token))["confirmation"]["state"] == "confirmed"
+
+
+def test_a_confirmation_that_cannot_be_made_says_what_becomes_of_the_change(machine: Machine) -> None:
+    machine.run(OFFICE_AND_WEB, Confirm())
+    ruleset = machine.ruleset()
+    token = machine.begin(_OTHER, timeout=3)
+    record = machine.root / "etc/palisade/applied.json"
+    record.unlink()
+    record.symlink_to("elsewhere")
+    with pytest.raises(
+        UnconfirmedError,
+        match=r"symbolic link; (?s:.*)\nSo the change was not confirmed, and the host takes it back by",
+    ):
+        machine.run(_OTHER, Confirm(Phase.CONFIRM, token=token))
+    deadline = time.monotonic() + 20
+    while machine.ruleset() != ruleset:
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+
+
 def test_without_a_change_nothing_waits(machine: Machine) -> None:
     machine.run(OFFICE_AND_WEB, Confirm())
     assert "confirmation" not in machine.run(OFFICE_AND_WEB, Confirm(Phase.BEGIN, 600))
