@@ -37,6 +37,7 @@ from .options import Host, Options, Result
 from .persistence import check_writable, remove_everything
 from .planning import Plan, Wanted, find_wanted, make_plan, plan_absent
 from .reachability import ask, checks
+from .safeguard_set import safeguard_of
 from .ssh_guard import describe_way_in
 from .take_over import Hands, take_over
 from .unconfirmed import UnconfirmedError
@@ -144,6 +145,7 @@ def _begin(plan: Plan, options: Options, host: Host, nft: Nft, wanted: Wanted) -
         client=client_of(host.environ),
         answered=answered,
         fallback=files.read(RULESET) or "",
+        safeguard=safeguard_of(wanted.firewall, host.root, wanted.ssh_port),
     )
     try:
         transactions = [one for one in plan.change.transactions if not one.tidies or not plan.change.is_plain]

@@ -89,12 +89,14 @@ def wait(
     client: str,
     answered: t.Mapping[str, bool],
     fallback: str = "",
+    safeguard: str = "",
 ) -> Pending:
     """Sets the timer, before anything is changed.
 
     Args:
         undo: See :func:`undo_texts`.
         fallback: Loaded where the first of them is refused.
+        safeguard: Loaded where that is refused, too, or empty: a way in, at least.
 
     Raises:
         HostError: It could not be set; nothing waits.
@@ -103,7 +105,8 @@ def wait(
     files.make_folder(RUN_FOLDER, _FOLDER_MODE)
     files.write(_PROGRAM, _program_text(), _FILE_MODE)
     waiting = Pending(token, time.time(), timeout, watchdog.name_before(files), client, dict(answered))
-    described = {**waiting._asdict(), "nft": nft.path, "undo": list(undo), "fallback": fallback}
+    described = {**waiting._asdict(), "nft": nft.path, "undo": list(undo)}
+    described.update(fallback=fallback, safeguard=safeguard)
     files.write(_PENDING, json.dumps(described), _FILE_MODE)
     try:
         arguments = [files.locate(RUN_FOLDER), files.locate(LOCK), token]
@@ -193,12 +196,15 @@ def report_taken_back(files: Files, token: t.Optional[str] = None) -> t.Optional
         if token is not None and report["token"] != token:
             return None
         begun = time.strftime("%Y-%m-%d %H:%M:%S UTC", time.gmtime(report["begun"]))
-        outcome = (
-            "the host took it back, and the rules from before are in force"
-            if report["restored"]
-            else "the host tried to take it back, and nft refused the rules from before: %s"
-            % " ".join(report["complaints"])
-        )
+        outcome = "the host took it back, and the rules from before are in force"
+        if not report["restored"]:
+            outcome = "the host tried to take it back, and nft refused the rules from before"
+            if report.get("safeguard"):
+                outcome += (
+                    ", so the safeguard set is in force: open connections, neighbour discovery, DHCP and new "
+                    "connections to sshd, and nothing else that comes in"
+                )
+            outcome += ": %s" % " ".join(report["complaints"])
         return "The change of %s did not stay: %s; %s." % (begun, report["reason"], outcome)
     except (ValueError, KeyError, TypeError):
         return None

@@ -110,6 +110,40 @@ def test_a_hook_that_was_not_there_filters_nothing_once_the_change_is_taken_back
     assert machine.ruleset() == ruleset
 
 
+def _spoil_undo(machine: Machine, **values: t.Any) -> None:
+    """Has nft refuse the rules from before, and changes what else waits."""
+    pending = machine.root / "run/palisade/pending.json"
+    described = json.loads(pending.read_text(encoding="utf-8"))
+    described["undo"][0] = "flush chain inet palisade there_is_none\n"
+    pending.write_text(json.dumps({**described, **values}), encoding="utf-8")
+
+
+def test_where_the_rules_from_before_are_refused_those_that_are_saved_come_back(machine: Machine) -> None:
+    (machine.root / "run/systemd/system").mkdir(parents=True)
+    machine.run(OFFICE_AND_WEB, Confirm())
+    ruleset = machine.ruleset()
+    machine.begin(_OTHER)
+    _spoil_undo(machine)
+    assert machine.withdraw()
+    assert machine.ruleset() == ruleset
+
+
+def test_where_nothing_from_before_can_be_loaded_there_is_a_way_in(machine: Machine) -> None:
+    # Nothing is saved here, as there is no systemd.
+    machine.run(OFFICE_AND_WEB, Confirm())
+    token = machine.begin({**_OTHER, "firewall_safeguards": {"ssh": {"ports": 2222}}})
+    _spoil_undo(machine)
+    assert not machine.withdraw()
+    ruleset = machine.ruleset()
+    assert "tcp dport { 22, 2222 } accept" in ruleset
+    assert "policy/web" not in ruleset
+    report = machine.run(_OTHER, Confirm(Phase.REPORT, token=token))["confirmation"]
+    assert "nft refused the rules from before, so the safeguard set is in force: open connections" in report["message"]
+    assert "there_is_none" in report["message"]
+    machine.run(OFFICE_AND_WEB, Confirm())
+    assert "policy/web" in machine.ruleset()
+
+
 def test_a_first_load_is_taken_back_to_nothing(machine: Machine) -> None:
     machine.network.nft("table inet other { chain input { type filter hook input priority 5; accept; }\n}\n")
     ruleset = machine.ruleset()
