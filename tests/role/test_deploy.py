@@ -64,6 +64,18 @@ def test_the_second_run_changes_nothing_and_costs_one_module_execution(two: Flee
     }
 
 
+def test_a_connection_that_no_change_can_cut_off_needs_no_confirmation_and_says_so(two: Fleet) -> None:
+    first = two.deploy()
+    note = "no confirmation needed: the connection local does not use the host's network"
+    assert first.result("db1")["confirmation"] == {"state": "none", "note": note}
+    # One module execution, as no second one confirms, and nothing waits.
+    assert first.executions["db1"] == 1
+    assert two.hosts["db1"].run(["ls", "/run/palisade"], check=False).stdout.split() in ([], ["loaded.nft"])
+    switched_off = two.deploy("-e", '{"firewall_confirm_timeout": 0, "firewall_log_dropped": true}')
+    assert (switched_off.status, switched_off.changed()["db1"]) == (0, 1), switched_off.output
+    assert "confirmation" not in switched_off.result("db1")
+
+
 def test_counters_that_are_switched_off_go_from_the_kernel_of_that_host(two: Fleet) -> None:
     two.write("group_vars/databases.yml", "firewall_layout: Ordered")
     assert two.deploy().status == 0
