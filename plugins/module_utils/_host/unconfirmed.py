@@ -48,6 +48,8 @@ class Pending(t.NamedTuple):
     Attributes:
         token: Names it.
         begun: When it was made, seconds since the epoch.
+        armed: The same by the monotonic clock, which nobody sets: a time server that is reached at last, or is no
+            longer, must not make the timer seem over.
         timeout: Seconds that it waits.
         timer: For :mod:`.watchdog`.
         client: ``ADDRESS PORT`` of the connection that it was made over; empty where that is not known.
@@ -56,6 +58,7 @@ class Pending(t.NamedTuple):
 
     token: str
     begun: float
+    armed: float
     timeout: int
     timer: str
     client: str
@@ -104,7 +107,9 @@ def wait(
     token = secrets.token_hex(16)
     files.make_folder(RUN_FOLDER, _FOLDER_MODE)
     files.write(_PROGRAM, _program_text(), _FILE_MODE)
-    waiting = Pending(token, time.time(), timeout, watchdog.name_before(files), client, dict(answered))
+    waiting = Pending(
+        token, time.time(), time.monotonic(), timeout, watchdog.name_before(files), client, dict(answered)
+    )
     described = {**waiting._asdict(), "nft": nft.path, "undo": list(undo)}
     described.update(fallback=fallback, safeguard=safeguard)
     files.write(_PENDING, json.dumps(described), _FILE_MODE)
@@ -132,8 +137,8 @@ def find_pending(files: Files) -> t.Optional[Pending]:
 
 
 def seconds_waited(pending: Pending) -> float:
-    """Since its timer was set, as the clock has it."""
-    return time.time() - pending.begun
+    """Since its timer was set."""
+    return time.monotonic() - pending.armed
 
 
 def seconds_left(pending: Pending) -> float:

@@ -221,6 +221,21 @@ def test_a_confirmation_that_cannot_be_made_says_what_becomes_of_the_change(mach
         time.sleep(0.05)
 
 
+@pytest.mark.parametrize("seconds", [-86400, 86400])
+def test_a_clock_that_is_set_makes_no_timer_longer_or_shorter(
+    machine: Machine, monkeypatch: pytest.MonkeyPatch, seconds: int
+) -> None:
+    machine.run(OFFICE_AND_WEB, Confirm())
+    token = machine.begin(_OTHER)
+    pending = unconfirmed.find_pending(machine.host.files)
+    assert pending is not None
+    now = time.time() + seconds
+    monkeypatch.setattr(time, "time", lambda: now)
+    assert 500 < unconfirmed.seconds_left(pending) <= 600
+    waited = machine.run(_OTHER, Confirm(Phase.CONFIRM, token=token))["confirmation"]["waited"]
+    assert 0 <= waited < 100
+
+
 def test_without_a_change_nothing_waits(machine: Machine) -> None:
     machine.run(OFFICE_AND_WEB, Confirm())
     assert "confirmation" not in machine.run(OFFICE_AND_WEB, Confirm(Phase.BEGIN, 600))
