@@ -67,6 +67,7 @@ def run(options: Options, host: t.Optional[Host] = None) -> Result:
     wanted = find_wanted(options, where)
     if options.check_mode:
         result = make_plan(options, where, nft, wanted).result
+        result["warnings"].extend(unconfirmed.describe_pending(where.files))
     else:
         with hold_lock(where.files.locate(unconfirmed.LOCK)):
             result = (_confirm if options.confirm.phase is Phase.CONFIRM else _change)(options, where, nft, wanted)

@@ -146,6 +146,25 @@ def seconds_left(pending: Pending) -> float:
     return pending.timeout - seconds_waited(pending)
 
 
+def describe_pending(files: Files) -> t.Tuple[str, ...]:
+    """For a run that only looks: that what it sees may not stay.
+
+    Raises:
+        HostError: What waits cannot be read.
+    """
+    pending = find_pending(files)
+    if pending is None:
+        return ()
+    return ("%s; what the kernel holds now may be taken back" % _waits(pending),)
+
+
+def _waits(pending: Pending) -> str:
+    return "a change that another run made %d seconds ago waits for its confirmation, for %d seconds at most" % (
+        seconds_waited(pending),
+        max(1, seconds_left(pending)),
+    )
+
+
 def settle(files: Files) -> None:
     """Before another change: refuses while one waits, and takes one back whose timer is gone.
 
@@ -160,10 +179,7 @@ def settle(files: Files) -> None:
         clean(files)
         return
     if watchdog.is_armed(pending.timer):
-        raise UnconfirmedError(
-            "a change that another run made %d seconds ago waits for its confirmation, for %d seconds at most; run "
-            "again after that. Nothing was changed" % (seconds_waited(pending), max(1, seconds_left(pending)))
-        )
+        raise UnconfirmedError("%s; run again after that. Nothing was changed" % _waits(pending))
     withdraw(files, pending, "the timer that should have taken it back is gone")
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 import dataclasses
 import json
 import pathlib
+import re
 import time
 import typing as t
 
@@ -33,8 +34,8 @@ class Machine:
     network: LabHost
     root: pathlib.Path
 
-    def run(self, variables: t.Mapping[str, t.Any], confirm: Confirm) -> Result:
-        options = Options(variables=variables, connection="podman", confirm=confirm)
+    def run(self, variables: t.Mapping[str, t.Any], confirm: Confirm, *, check_mode: bool = False) -> Result:
+        options = Options(variables=variables, connection="podman", confirm=confirm, check_mode=check_mode)
         return t.cast("Result", self.network.call(run, options, self.host))
 
     @property
@@ -234,6 +235,18 @@ def test_a_clock_that_is_set_makes_no_timer_longer_or_shorter(
     assert 500 < unconfirmed.seconds_left(pending) <= 600
     waited = machine.run(_OTHER, Confirm(Phase.CONFIRM, token=token))["confirmation"]["waited"]
     assert 0 <= waited < 100
+
+
+def test_a_plan_says_that_what_it_sees_may_not_stay(machine: Machine) -> None:
+    machine.run(OFFICE_AND_WEB, Confirm())
+    token = machine.begin(_OTHER)
+    plan = machine.run(_OTHER, Confirm(), check_mode=True)
+    assert any(
+        re.fullmatch(r"a change that .* waits for its confirmation, for \d+ seconds .* may be taken back", warning)
+        for warning in plan["warnings"]
+    )
+    machine.run(_OTHER, Confirm(Phase.CONFIRM, token=token))
+    assert not any("waits" in warning for warning in machine.run(_OTHER, Confirm(), check_mode=True)["warnings"])
 
 
 def test_without_a_change_nothing_waits(machine: Machine) -> None:
