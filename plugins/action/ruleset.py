@@ -29,6 +29,9 @@ _MODULE = "palisade.nftables.ruleset"
 #: Options of the module that stand for what ``from_inventory`` collects.
 _COLLECTED = ("variables", "groups")
 
+#: What is collected besides policies, and holds for going back as well.
+_SETTINGS = ("persist", "on_conflict", "confirm_timeout", "must_reach")
+
 #: What is collected for this plugin alone.
 _OF_THE_CONTROLLER = ("lint_fail", "tested", "verify_kernel")
 
@@ -98,6 +101,10 @@ class ActionModule(ActionBase):
                 "from_inventory collects the variables of the host; leave out %s" % " and ".join(beside)
             )
         groups = Groups(task_vars, self._templar, task=self._task._uuid)
+        if arguments.get("restore") is not None:
+            # Whatever has become of the policies: the host knows those that it goes back to.
+            settings = collect(task_vars, self._templar, groups, state="absent")._asdict()
+            return {name: settings[name] for name in _SETTINGS}, Lint()
         host = task_vars["inventory_hostname"]
         folder = junit_folder(task_vars, self._templar)
         with telling(host, folder):

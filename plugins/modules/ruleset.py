@@ -104,6 +104,8 @@ options:
       - Goes back to a ruleset that was in force before, instead of O(variables). V(previous), or a digest.
       - The host keeps what the last five were made of, besides the one in force, in C(/etc/palisade/history); the names
         of the files there hold the time and the digest. Where there is no such ruleset, the error lists them.
+      - With O(from_inventory=true), only O(persist), O(on_conflict), O(confirm_timeout) and O(must_reach) are from the
+        inventory.
     type: str
   confirm_timeout:
     description:

@@ -12,6 +12,7 @@ The host takes the change back by itself when none comes; here it is only found 
 from __future__ import annotations
 
 import contextlib
+import re
 import time
 import typing as t
 
@@ -31,8 +32,17 @@ _UNSHARED = "-o ControlMaster=no -o ControlPath=none "
 _PAUSE_SECONDS = 1.0
 #: After the timer has run out, for the host to load the rules from before.
 _TAKING_BACK_SECONDS = 30.0
-#: What ssh and paramiko say when sshd answered and refused to let anyone in without a person.
-_ANSWERED = ("permission denied", "authentication failed", "too many authentication failures")
+
+#: What ssh says last when sshd answered and let nobody in without a person. The words alone prove nothing: connect(2)
+#: and a file that cannot be read complain with them as well.
+_REFUSED_BY_SSHD = re.compile(
+    r"\S+@\S+: Permission denied \([a-z0-9@.,-]*\)\.\s*$|: Too many authentication failures\s*$",
+    re.ASCII | re.IGNORECASE | re.MULTILINE,
+)
+#: What it says behind that where a jump host refused, so that nothing ever came from the host itself.
+_NEVER_CAME = re.compile(
+    r"(?:kex|ssh)_exchange_identification|banner exchange|Connection (?:closed|reset) by UNKNOWN", re.IGNORECASE
+)
 
 #: Connection plugins that do not use the network of the host: a change cannot cut them off.
 _APART = frozenset(
@@ -46,6 +56,12 @@ def why_not_confirmed(transport: str) -> str:
     return (
         "no confirmation needed: the connection %s does not use the host's network" % plugin if plugin in _APART else ""
     )
+
+
+def sshd_answered(complaint: str) -> bool:
+    """Whether ssh failed only because the sshd of the host, and no other one on the way, refused to let anyone in."""
+    refused = list(_REFUSED_BY_SSHD.finditer(complaint))
+    return bool(refused) and not _NEVER_CAME.search(complaint, refused[-1].end())
 
 
 class Confirmation:
@@ -81,9 +97,9 @@ class Confirmation:
                 return self._confirm(answered=False), ""
         except AnsibleError as exc:
             complaint = str(exc)
-        if not any(words in complaint.lower() for words in _ANSWERED):
+        if not (_is_ssh(self._connection) and sshd_answered(complaint)):
             return None, complaint
-        # sshd answered over a new TCP connection, and that is what was to be proved.
+        # The host's sshd answered over a new TCP connection, and that is what was to be proved.
         try:
             return self._confirm(answered=True), ""
         except AnsibleError as exc:
@@ -115,7 +131,7 @@ class Confirmation:
     def _lost(self, complaint: str) -> Result:
         """Nothing reached the host before its timer ran out."""
         time.sleep(max(0.0, self._deadline - time.monotonic()))
-        return self._taken_back(self._ask_what_became(), complaint)
+        return self._taken_back(self._ask_what_became(complaint), complaint)
 
     def _taken_back(self, found: str, complaint: str) -> Result:
         way_in = self._waiting.get("way_in") or "Which rule refused the connection is not known."
@@ -128,13 +144,12 @@ class Confirmation:
             "confirmation": {"state": "taken_back", "note": found},
         }
 
-    def _ask_what_became(self) -> str:
+    def _ask_what_became(self, complaint: str) -> str:
+        """What the host says, after ``complaint`` was said of connecting to it."""
         end = time.monotonic() + _TAKING_BACK_SECONDS
-        complaint = ""
         while time.monotonic() < end:
             try:
-                with _new_connection(self._connection):
-                    result = self._execute({"phase": "report", "change": self._waiting["token"]})
+                result = self._report(complaint)
             except AnsibleError as exc:
                 complaint = str(exc)
             else:
@@ -145,11 +160,25 @@ class Confirmation:
             time.sleep(_PAUSE_SECONDS)
         return "The host takes it back by itself; that it did could not be asked: %s" % complaint
 
+    def _report(self, complaint: str) -> Result:
+        """Asks the host what became of the change, after ``complaint`` was said of asking before."""
+        question = {"phase": "report", "change": self._waiting["token"]}
+        if _is_ssh(self._connection) and _REFUSED_BY_SSHD.search(complaint):
+            # Where only a person gets in, a connection that is open will do to ask.
+            return self._execute(question)
+        with _new_connection(self._connection):
+            return self._execute(question)
+
+
+def _is_ssh(connection: ConnectionBase) -> bool:
+    """Whether ssh(1) connects, which can leave the connection alone that was open before."""
+    return bool(connection.transport.rpartition(".")[2] == "ssh")
+
 
 @contextlib.contextmanager
 def _new_connection(connection: ConnectionBase) -> t.Iterator[None]:
     """What is run inside goes over a connection that was not open before, and shares it with nobody."""
-    if connection.transport.rpartition(".")[2] != "ssh":
+    if not _is_ssh(connection):
         # The others keep one connection by themselves.
         connection.reset()
         yield

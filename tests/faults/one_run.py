@@ -3,8 +3,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """One run of the module's core on this host, as a process of its own that can be killed.
 
-one_run.py ROOT OPTIONS    OPTIONS: JSON: variables, phase, timeout, token; seconds: how long a program that is run may
-                           take, patience: how long another run is waited for, each 0 for as long as always
+one_run.py ROOT OPTIONS    OPTIONS: JSON: variables, state, phase, timeout, token; seconds: how long a program that is
+                           run may take, patience: how long another run is waited for, each 0 for as long as always
 """
 
 from __future__ import annotations
@@ -23,7 +23,9 @@ def main() -> int:
     """Prints the result as JSON, or the error."""
     asked = json.loads(sys.argv[2])
     confirm = Confirm(Phase(asked["phase"]), asked["timeout"], token=asked["token"])
-    options = Options(variables=asked["variables"], connection="podman", diff=False, confirm=confirm)
+    options = Options(
+        state=asked["state"], variables=asked["variables"], connection="podman", diff=False, confirm=confirm
+    )
     if asked["seconds"]:
         nft._SECONDS = watchdog._SECONDS = services._SECONDS = persistence._SYSTEMCTL_SECONDS = asked["seconds"]
     if asked["patience"]:

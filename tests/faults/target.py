@@ -57,6 +57,7 @@ class Target:
         self,
         variables: t.Mapping[str, t.Any],
         *,
+        state: str = "present",
         phase: str = "at_once",
         token: str = "",
         before: t.Sequence[str] = (),
@@ -74,6 +75,7 @@ class Target:
         """
         asked = {
             "variables": variables,
+            "state": state,
             "phase": phase,
             "timeout": TIMEOUT,
             "token": token,
@@ -90,6 +92,18 @@ class Target:
         done = self.run(variables, phase="begin", path=path)
         assert done.returncode == 0, done.stderr
         return str(json.loads(done.stdout)["confirmation"]["token"])
+
+    def take_back(self, token: str, *, before: t.Sequence[str] = ()) -> subprocess.CompletedProcess[str]:
+        """Runs what the timer would run, and at once."""
+        folder, lock = "%s/run/palisade" % self.inside, "%s/run/palisade.lock" % self.inside
+        command = [*before, sys.executable, "-I", "%s/take_back.py" % folder, folder, lock, token]
+        return self.network.run(command, check=False, timeout=_SECONDS)
+
+    def kill_timer(self) -> None:
+        """Ends the process that waits for the timer."""
+        pending = json.loads((self.root / "run/palisade/pending.json").read_text(encoding="utf-8"))
+        # As it is numbered there.
+        self.network.run(["kill", "-KILL", pending["timer"].split()[0]])
 
     def state(self) -> State:
         """As it is now."""

@@ -177,6 +177,54 @@ def test_without_nft_nothing_changes(network: Host, tmp_path: pathlib.Path, phas
     target.await_no_strays()
 
 
+def test_nft_that_cannot_run_when_the_timer_runs_out_is_waited_for(network: Host, tmp_path: pathlib.Path) -> None:
+    # As in the midst of an update, when a library is missing.
+    script = 'echo >>"$0.calls"; [ -e "$0.broken" ] && exit 127; exec %s "$@"' % _NFT
+    path = _path_with(tmp_path / "bin", script)
+    calls, broken = tmp_path / "bin/nft.calls", tmp_path / "bin/nft.broken"
+    target = Target(network, tmp_path / "root")
+    assert target.run(OLD).returncode == 0
+    old = target.state()
+    target.begin(NEW, path=path)
+    broken.touch()
+    calls.write_text("", encoding="utf-8")
+    deadline = time.monotonic() + TIMEOUT + 60
+    # More than what is tried at once: three texts, five times each.
+    while len(calls.read_text(encoding="utf-8").splitlines()) < 16:
+        assert time.monotonic() < deadline, "nothing takes the change back any more"
+        time.sleep(0.05)
+    broken.unlink()
+    target.await_timer()
+    assert target.state() == old
+    assert "did not stay" in target.run(OLD).stdout
+    target.await_no_strays()
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="a full disk is a small file system, which takes root")
+def test_a_full_run_keeps_no_change_from_being_taken_back(network: Host, tmp_path: pathlib.Path) -> None:
+    target = Target(network, tmp_path / "root")
+    assert target.run(OLD).returncode == 0
+    old = target.state()
+    folder = target.root / "run/palisade"
+    folder.mkdir(mode=0o700, exist_ok=True)
+    network.run(["mount", "-t", "tmpfs", "-o", "size=256k,mode=0700", "tmpfs", str(folder)])
+    try:
+        token = target.begin(NEW)
+        network.run(["sh", "-c", 'cat /dev/zero >"$1/filler" 2>/dev/null || true', "sh", str(folder)])
+        deadline = time.monotonic() + TIMEOUT + 20
+        while network.run(["test", "-e", str(folder / "pending.json")], check=False).returncode == 0:
+            assert time.monotonic() < deadline, "nothing took the change back"
+            time.sleep(0.05)
+        assert target.state() == old
+        network.run(["rm", str(folder / "filler")])
+        told = target.run(NEW, phase="report", token=token)
+        assert "no confirmation came within" in told.stdout, told.stdout
+        assert target.run(OLD).returncode == 0
+        assert target.state() == old
+    finally:
+        network.run(["umount", str(folder)])
+
+
 @pytest.mark.skipif(os.geteuid() != 0, reason="a read-only file system takes root")
 @pytest.mark.parametrize("phase", ["at_once", "begin", "confirm"])
 def test_a_read_only_etc_is_found_before_anything_changes(network: Host, tmp_path: pathlib.Path, phase: str) -> None:

@@ -37,8 +37,15 @@ pytestmark = pytest.mark.skipif(shutil.which("strace") is None, reason="strace i
 def _calls_of(target: Target, log: pathlib.Path, phase: str) -> t.List[t.Tuple[str, int]]:
     """The system calls of a run that is left alone, each with its number among those of its name."""
     token = target.begin(NEW) if phase == "confirm" else ""
-    before = ["strace", "-qq", "-o", str(log), "-e", "trace=" + _CALLS]
-    assert target.run(NEW, phase=phase, token=token, before=before).returncode == 0
+    assert target.run(NEW, phase=phase, token=token, before=_watched(log)).returncode == 0
+    return _read_calls(log)
+
+
+def _watched(log: pathlib.Path) -> t.List[str]:
+    return ["strace", "-qq", "-o", str(log), "-e", "trace=" + _CALLS]
+
+
+def _read_calls(log: pathlib.Path) -> t.List[t.Tuple[str, int]]:
     counted: t.Dict[str, int] = {}
     found = []
     for line in log.read_text(encoding="utf-8", errors="replace").splitlines():
@@ -85,6 +92,11 @@ def test_a_killed_run_leaves_the_old_state_or_the_new_one(
         state = target.state()
         assert state.kernel in (old.kernel, new.kernel), (call, state.kernel)
         assert state.boot in (old.boot, new.boot), (call, state.boot)
+        if phase == "confirm":
+            # The controller, which heard of nothing, tries again; maybe too late.
+            again = target.run(NEW, phase=phase, token=token)
+            assert (again.returncode, target.state()) in ((0, new), (1, old)), (call, again.stdout, again.stderr)
+            assert again.returncode == 0 or "no confirmation came within" in again.stdout, again.stdout
         _settle(target, old, phase)
     print("%s: killed at %d of %d system calls: the host was well" % (phase, len(calls[::_STEP]), len(calls)))
 
@@ -98,6 +110,62 @@ def _settle(target: Target, old: State, phase: str) -> None:
     assert healed.returncode == 0, (healed.stdout, healed.stderr)
     assert target.state() == old
     target.await_no_strays()
+
+
+def test_a_killed_removal_leaves_all_of_it_or_nothing_or_what_the_next_one_removes(
+    network: Host, tmp_path: pathlib.Path, record_property: RecordProperty
+) -> None:
+    target = Target(network, tmp_path / "root")
+    assert target.run(OLD).returncode == 0
+    old = target.state()
+    assert target.run({}, state="absent", before=_watched(tmp_path / "log")).returncode == 0
+    assert target.run(OLD).returncode == 0
+    calls = _read_calls(tmp_path / "log")
+    assert len(calls) > _STEP
+    for tried, call in enumerate(calls[::_STEP], 1):
+        record_property("faults", tried)
+        assert target.run({}, state="absent", before=_killed_at(*call)).returncode != 0, call
+        state = target.state()
+        assert state.kernel in (old.kernel, ""), (call, state.kernel)
+        assert state.boot in (old.boot, ""), (call, state.boot)
+        again = target.run({}, state="absent")
+        assert again.returncode == 0, (call, again.stdout, again.stderr)
+        left = sorted(str(path.relative_to(target.root)) for path in target.root.rglob("*") if not path.is_dir())
+        assert (left, target.state()) == (["run/palisade.lock"], ("", "")), call
+        assert target.run(OLD).returncode == 0
+        assert target.state() == old, call
+    print("absent: killed at %d of %d system calls: the host was well" % (len(calls[::_STEP]), len(calls)))
+
+
+def test_what_takes_a_change_back_may_be_killed(
+    network: Host, tmp_path: pathlib.Path, record_property: RecordProperty
+) -> None:
+    target = Target(network, tmp_path / "root")
+    old, new = _states(target)
+    log = tmp_path / "log"
+
+    def begun() -> str:
+        token = target.begin(NEW)
+        target.kill_timer()
+        return token
+
+    assert target.take_back(begun(), before=_watched(log)).returncode == 0
+    assert target.state() == old
+    calls = _read_calls(log)
+    for tried, call in enumerate(calls, 1):
+        record_property("faults", tried)
+        assert target.run(OLD).returncode == 0
+        done = target.take_back(begun(), before=_killed_at(*call))
+        assert done.returncode != 0, call
+        state = target.state()
+        assert state.kernel in (old.kernel, new.kernel), (call, state.kernel)
+        assert state.boot == old.boot, call
+        healed = target.run(OLD)
+        assert healed.returncode == 0, (call, healed.stdout, healed.stderr)
+        assert "did not stay" in healed.stdout, (call, healed.stdout)
+        assert target.state() == old, call
+        target.await_no_strays()
+    print("taking back: killed at %d of %d system calls: the host was well" % (len(calls), len(calls)))
 
 
 def test_nft_that_is_killed_leaves_the_old_state_or_the_new_one(

@@ -64,6 +64,40 @@ def test_the_second_run_changes_nothing_and_costs_one_module_execution(two: Flee
     }
 
 
+def test_a_connection_that_no_change_can_cut_off_needs_no_confirmation_and_says_so(two: Fleet) -> None:
+    first = two.deploy()
+    note = "no confirmation needed: the connection local does not use the host's network"
+    assert first.result("db1")["confirmation"] == {"state": "none", "note": note}
+    # One module execution, as no second one confirms, and nothing waits.
+    assert first.executions["db1"] == 1
+    assert two.hosts["db1"].run(["ls", "/run/palisade"], check=False).stdout.split() in ([], ["loaded.nft"])
+    switched_off = two.deploy("-e", '{"firewall_confirm_timeout": 0, "firewall_log_dropped": true}')
+    assert (switched_off.status, switched_off.changed()["db1"]) == (0, 1), switched_off.output
+    assert "confirmation" not in switched_off.result("db1")
+
+
+def test_going_back_holds_to_what_the_inventory_says_besides_policies(two: Fleet) -> None:
+    before = two.deploy()
+    assert before.status == 0, before.output
+    ruleset = two.table("db1")
+    # As firewalld has it.
+    two.hosts["db1"].nft("table inet firewalld { chain filter_INPUT { type filter hook input priority 10; }\n}\n")
+    # What is wrong with the policies by now does not matter.
+    settings = "firewall_on_conflict: ignore\nfirewall_confirm_timeout: 0\n"
+    two.write("group_vars/all.yml", ALL + settings + "firewall_log_dropped: true\n")
+    assert two.deploy("--limit", "db1").status == 0
+    assert two.table("db1") != ruleset
+    two.write("group_vars/all.yml", "firewall_assigned: [nowhere]\n" + settings)
+    back = two.run("palisade.nftables.rollback", "--limit", "db1")
+    assert (back.status, back.changed()) == (0, {"db1": 1}), back.output
+    assert two.table("db1") == ruleset
+    assert "firewalld is active beside Palisade" in " ".join(back.output.split())
+    assert "confirmation" not in back.result("db1")
+    # What is given to the playbook comes first.
+    again = two.run("palisade.nftables.rollback", "--limit", "db1", "-e", "palisade_confirm_timeout=30")
+    assert again.result("db1")["confirmation"]["state"] == "none"
+
+
 def test_counters_that_are_switched_off_go_from_the_kernel_of_that_host(two: Fleet) -> None:
     two.write("group_vars/databases.yml", "firewall_layout: Ordered")
     assert two.deploy().status == 0

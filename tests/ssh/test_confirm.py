@@ -218,11 +218,18 @@ def test_a_rollback_goes_back_to_the_ruleset_from_before_and_forward_again(site:
         assert done.returncode == 0, done.stdout
         assert '"state": "confirmed"' in done.stdout
         assert table_of(host) == wanted
+    # By the digest that a file name has: the one before, so that "previous" is the one that was in force.
+    digest = host.run(["ls", "/etc/palisade/history"]).stdout.split()[0].partition(".")[0].rpartition("-")[2]
+    for name, wanted in ((digest, rulesets[0]), ("previous", rulesets[1])):
+        done = site.run_playbook("palisade.nftables.rollback", "-v", "-e", "palisade_ruleset=" + name)
+        assert done.returncode == 0, done.stdout
+        assert '"state": "confirmed"' in done.stdout
+        assert table_of(host) == wanted
     done = site.run_playbook("palisade.nftables.rollback", "-e", "palisade_ruleset=0123456789ab")
     assert done.returncode == 2
     assert "there is no ruleset '0123456789ab' to go back to; this host keeps: " in done.stdout
     assert table_of(host) == rulesets[1]
-    assert len(host.run(["ls", "/etc/palisade/history"]).stdout.split()) == 4
+    assert len(host.run(["ls", "/etc/palisade/history"]).stdout.split()) == 6
     status = site.run_playbook("palisade.nftables.absent").returncode
     assert (status, files_of(host)) == (0, "")
 

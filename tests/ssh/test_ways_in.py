@@ -16,7 +16,7 @@ from ansible.plugins.loader import connection_loader
 
 from lab.site import CONTROLLER, SUDO_USER, Site, open_site
 
-from .deploying import ACCEPTED, OPEN, TIMEOUT, assert_nothing_waits, deploy, files_of, needs_logins, table_of
+from .deploying import ACCEPTED, OPEN, SHUT, TIMEOUT, assert_nothing_waits, deploy, files_of, needs_logins, table_of
 
 if t.TYPE_CHECKING:
     import collections.abc
@@ -121,4 +121,23 @@ def test_a_way_in_is_proved_by_itself(site: Site, name: str) -> None:
     wanted = 'destination_ports: %d, sources: [\\"%s\\"]' % (way.port, source)
     assert wanted in output, output
     assert (table_of(host), files_of(host)) == before
+    assert_nothing_waits(host)
+
+
+@pytest.mark.parametrize("way", [_proxy_jump, _proxy_command])
+def test_a_jump_host_that_wants_a_person_proves_nothing_of_the_host_behind_it(
+    site: Site, way: t.Callable[[Site], t.Dict[str, t.Any]]
+) -> None:
+    host = site.hosts[_HOST]
+    let_in = {**OPEN, **way(site)}
+    assert deploy(site, let_in, hosts=_HOST)[0] == 0
+    before = table_of(host), files_of(host)
+    # The shared connection goes through the jump host and stays; a new one is refused there.
+    site.refuse_logins(_JUMP)
+    status, output = deploy(site, {**SHUT, **way(site)}, hosts=_HOST)
+    assert "Permission denied" in output, output
+    assert (table_of(host), files_of(host)) == before, output
+    assert status == 2, output
+    assert "no confirmation came within %d seconds" % TIMEOUT in output
+    assert "the rules from before are in force" in output
     assert_nothing_waits(host)

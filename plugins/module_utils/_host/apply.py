@@ -16,7 +16,15 @@ import typing as t
 from .._compile.table import TABLE_NAME
 from . import unconfirmed
 from .boot import RULESET
-from .confirm import Confirm, Phase, check_answers, check_connection_is_new, client_of, expect_pending
+from .confirm import (
+    Confirm,
+    Phase,
+    check_answers,
+    check_connection_is_new,
+    client_of,
+    expect_pending,
+    why_not_confirmed,
+)
 from .counters import read_counters
 from .counting import forget_counting, note_load
 from .errors import HostError
@@ -29,8 +37,10 @@ from .options import Host, Options, Result
 from .persistence import check_writable, remove_everything
 from .planning import Plan, Wanted, find_wanted, make_plan, plan_absent
 from .reachability import ask, checks
+from .safeguard_set import safeguard_of
 from .ssh_guard import describe_way_in
 from .take_over import Hands, take_over
+from .unconfirmed import UnconfirmedError
 
 
 def run(options: Options, host: t.Optional[Host] = None) -> Result:
@@ -57,6 +67,7 @@ def run(options: Options, host: t.Optional[Host] = None) -> Result:
     wanted = find_wanted(options, where)
     if options.check_mode:
         result = make_plan(options, where, nft, wanted).result
+        result["warnings"].extend(unconfirmed.describe_pending(where.files))
     else:
         with hold_lock(where.files.locate(unconfirmed.LOCK)):
             result = (_confirm if options.confirm.phase is Phase.CONFIRM else _change)(options, where, nft, wanted)
@@ -135,6 +146,7 @@ def _begin(plan: Plan, options: Options, host: Host, nft: Nft, wanted: Wanted) -
         client=client_of(host.environ),
         answered=answered,
         fallback=files.read(RULESET) or "",
+        safeguard=safeguard_of(wanted.firewall, host.root, wanted.ssh_port),
     )
     try:
         transactions = [one for one in plan.change.transactions if not one.tidies or not plan.change.is_plain]
@@ -161,12 +173,19 @@ def _confirm(options: Options, host: Host, nft: Nft, wanted: Wanted) -> Result:
     """Keeps the change that waits."""
     files, confirm = host.files, options.confirm
     pending = expect_pending(files, confirm.token)
-    if not confirm.answered:
-        check_connection_is_new(pending, client_of(host.environ))
-    notes = check_answers(files, pending, checks(wanted.facts, confirm.must_reach, host.root))
-    # What fails up to here leaves the timer to take the change back.
-    plan = make_plan(options, host, nft, wanted)
-    check_writable(files, plan.persistence)
+    if pending is None:
+        return _confirm_again(options, host, nft, wanted)
+    try:
+        if not confirm.answered:
+            check_connection_is_new(pending, client_of(host.environ))
+        notes = check_answers(files, pending, checks(wanted.facts, confirm.must_reach, host.root))
+        plan = make_plan(options, host, nft, wanted)
+        check_writable(files, plan.persistence)
+    except HostError as exc:
+        if unconfirmed.find_pending(files) is None:
+            # It was taken back at once, and the error says so.
+            raise
+        raise why_not_confirmed(pending, exc) from exc
     waited = unconfirmed.seconds_waited(pending)
     unconfirmed.forget(files, pending)
     if not plan.change.is_tidying:
@@ -174,11 +193,33 @@ def _confirm(options: Options, host: Host, nft: Nft, wanted: Wanted) -> Result:
             "the change was confirmed and stays in force, but meanwhile something changed on this host: the table inet "
             "%s, or what a safeguard goes by. Run again" % TABLE_NAME
         )
-    held = apply_plan(plan, files, nft)
-    _finish(options, plan, host, nft, InForce(held, wanted.facts))
+    _keep(options, host, nft, wanted, plan)
     plan.result["notes"].extend(notes)
     plan.result["confirmation"] = {"state": "confirmed", "waited": round(waited, 1)}
     return plan.result
+
+
+def _confirm_again(options: Options, host: Host, nft: Nft, wanted: Wanted) -> Result:
+    """Finishes a confirmation that was made before, and whose end the controller did not hear of.
+
+    Raises:
+        UnconfirmedError: There was none: other rules than those that were to be confirmed are in force.
+    """
+    plan = make_plan(options, host, nft, wanted)
+    if not plan.change.is_tidying:
+        raise UnconfirmedError(
+            "the change that was to be confirmed does not wait any more, and there is no report of it: the host was "
+            "started anew, or something else has put other rules in force. Run again"
+        )
+    _keep(options, host, nft, wanted, plan)
+    plan.result["confirmation"] = {"state": "confirmed"}
+    return plan.result
+
+
+def _keep(options: Options, host: Host, nft: Nft, wanted: Wanted, plan: Plan) -> None:
+    """Tidies up after a change that stays, and writes the files."""
+    held = apply_plan(plan, host.files, nft)
+    _finish(options, plan, host, nft, InForce(held, wanted.facts))
 
 
 def _report(confirm: Confirm, host: Host) -> Result:

@@ -20,8 +20,9 @@ import typing as t
 
 from . import unconfirmed
 from ._discovery.session import find_ssh_connection
+from .errors import HostError
 from .files import Files
-from .reachability import Check, Target, ask
+from .reachability import NAMED, Check, Target, ask
 from .unconfirmed import Pending, UnconfirmedError
 
 
@@ -62,23 +63,22 @@ def client_of(environ: t.Optional[t.Mapping[str, str]] = None) -> str:
     return "" if found is None else "%s %d" % (found.client_address, found.client_port)
 
 
-def expect_pending(files: Files, token: str) -> Pending:
-    """The change that a confirmation is about.
+def expect_pending(files: Files, token: str) -> t.Optional[Pending]:
+    """The change that a confirmation is about; None where nothing waits and nothing says why.
 
     Raises:
-        UnconfirmedError: It does not wait any more.
+        UnconfirmedError: It was taken back, or another one waits.
     """
     pending = unconfirmed.find_pending(files)
-    if pending is None or pending.token != token:
-        told = unconfirmed.report_taken_back(files, token)
-        if told is not None:
-            unconfirmed.forget_taken_back(files)
-        raise UnconfirmedError(
-            told
-            or "the change that was to be confirmed does not wait any more, and there is no report of it: the host was "
-            "started anew, and what it loaded then is in force"
-        )
-    return pending
+    if pending is not None and pending.token == token:
+        return pending
+    told = unconfirmed.report_taken_back(files, token)
+    if told is not None:
+        unconfirmed.forget_taken_back(files)
+        raise UnconfirmedError(told)
+    if pending is not None:
+        raise UnconfirmedError("the change that was to be confirmed does not wait any more; one of another run does")
+    return None
 
 
 def check_connection_is_new(pending: Pending, client: str) -> None:
@@ -101,9 +101,8 @@ def check_answers(files: Files, pending: Pending, checks: t.Mapping[str, Check])
     Raises:
         UnconfirmedError: Something fell silent. The change was taken back.
     """
-    known = {name: checks[name] for name in pending.answered if name in checks}
-    now = ask(known)
-    silent = sorted(name for name, answers in now.items() if pending.answered[name] and not answers)
+    now = ask({name: checks[name] for name, answered in pending.answered.items() if answered and name in checks})
+    silent = sorted(name for name, answers in now.items() if not answers)
     if not silent:
         return [
             "%s did not answer before this change either" % name for name, was in pending.answered.items() if not was
@@ -113,4 +112,15 @@ def check_answers(files: Files, pending: Pending, checks: t.Mapping[str, Check])
     report = unconfirmed.report_taken_back(files, pending.token) or reason
     if restored:
         unconfirmed.forget_taken_back(files)
-    raise UnconfirmedError("%s Let the policies accept it (egress), or leave it out of firewall_must_reach." % report)
+    instead = "leave it out of firewall_must_reach"
+    if not all(name.endswith(NAMED) for name in silent):
+        instead = "where that is meant, make this change with firewall_confirm_timeout: 0"
+    raise UnconfirmedError("%s Let the policies accept it (egress), or %s." % (report, instead))
+
+
+def why_not_confirmed(pending: Pending, exc: HostError) -> UnconfirmedError:
+    """The error of a confirmation that could not be made, with what becomes of the change."""
+    return UnconfirmedError(
+        "%s\nSo the change was not confirmed, and the host takes it back by itself within %d seconds"
+        % (exc, max(1, unconfirmed.seconds_left(pending)))
+    )

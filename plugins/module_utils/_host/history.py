@@ -31,7 +31,7 @@ PREVIOUS = "previous"
 _KEPT = 5
 _FOLDER_MODE, _FILE_MODE = 0o700, 0o600
 _DIGEST_LENGTH = 12
-_NAME = re.compile(r"(?P<time>[0-9]{8}T[0-9]{6}Z)-(?P<number>[0-9]{4})-(?P<digest>[0-9a-f]{12})\.json", re.ASCII)
+_NAME = re.compile(r"(?P<time>[0-9]{8}T[0-9]{6}Z)-(?P<number>[0-9]{4,9})-(?P<digest>[0-9a-f]{12})\.json", re.ASCII)
 
 
 class HistoryError(HostError):
@@ -69,11 +69,13 @@ class Entry(t.NamedTuple):
     Attributes:
         name: Of its file.
         time: When it was confirmed, UTC, ``20261122T201500Z``.
+        number: Counts what was kept on this host. It alone tells their order: the clock of a host may go back.
         digest: Of its nft text.
     """
 
     name: str
     time: str
+    number: int
     digest: str
 
     def __str__(self) -> str:
@@ -87,8 +89,9 @@ def digest_of(text: str) -> str:
 
 def entries(files: Files) -> t.List[Entry]:
     """What is kept, the one in force last."""
-    found = (_NAME.fullmatch(name) for name in sorted(files.names(HISTORY)))
-    return [Entry(one.group(), one.group("time"), one.group("digest")) for one in found if one]
+    matched = (_NAME.fullmatch(name) for name in files.names(HISTORY))
+    found = [Entry(one.group(), one["time"], int(one["number"]), one["digest"]) for one in matched if one]
+    return sorted(found, key=lambda entry: (entry.number, entry.name))
 
 
 def remember(
@@ -117,9 +120,8 @@ def remember(
         return
     files.make_folder(FOLDER, _FOLDER_MODE)
     files.make_folder(HISTORY, _FOLDER_MODE)
-    # The number keeps their order, whatever the clock does.
-    number = int(kept[-1].name.split("-")[1]) + 1 if kept else 0
-    name = "%s-%04d-%s.json" % (time.strftime("%Y%m%dT%H%M%SZ", time.gmtime()), number % 10000, digest)
+    number = kept[-1].number + 1 if kept else 0
+    name = "%s-%04d-%s.json" % (time.strftime("%Y%m%dT%H%M%SZ", time.gmtime()), number, digest)
     files.write("%s/%s" % (HISTORY, name), json.dumps(data), _FILE_MODE)
     for old in kept[: max(0, len(kept) - _KEPT)]:
         files.remove("%s/%s" % (HISTORY, old.name))

@@ -14,6 +14,7 @@ collection is there any more; so it imports nothing but the standard library.
 
 from __future__ import annotations
 
+import contextlib
 import fcntl
 import json
 import os
@@ -26,25 +27,34 @@ import typing as t
 PENDING = "pending.json"
 TAKEN_BACK = "taken-back.json"
 
+_BEFORE, _SAFEGUARD = "before", "safeguard"
+
 #: Why most changes are taken back; the number of seconds follows.
 UNHEARD = "no confirmation came within"
 
 #: How often a text is tried: something else may have changed the ruleset at the same moment.
 _ATTEMPTS = 5
 _PAUSE_SECONDS = 0.5
+#: How often all of them are, by the program: nft may be missing for a while, in the midst of an update.
+_ROUNDS = 60
+_ROUND_SECONDS = 2.0
 _NFT_SECONDS = 120.0
 _SHOWN_CHARACTERS = 2000
 
 
-def take_back(folder: str, token: t.Optional[str] = None, reason: str = "") -> t.Optional[t.Dict[str, t.Any]]:
+def take_back(
+    folder: str, token: t.Optional[str] = None, reason: str = "", rounds: int = 1
+) -> t.Optional[t.Dict[str, t.Any]]:
     """Loads what was in force before, and says so in ``taken-back.json``. The caller holds the lock.
 
     Args:
         folder: Holds ``pending.json``: ``nft``, the path of the program; ``undo``, texts to load in order, of
-            which the first puts the old rules in force and the others tidy up; ``fallback``, a text to load
-            where the first is refused, or an empty one.
+            which the first puts the old rules in force and the others tidy up; ``fallback``, the ruleset that is
+            saved, and ``safeguard``, what lets in to sshd alone: texts to load where those before are refused, or
+            empty ones.
         token: Of the change that is meant; None: whichever waits.
         reason: Why, for the report.
+        rounds: How often all of it is tried.
 
     Returns:
         What ``taken-back.json`` says; None where nothing waits, or another change than is meant.
@@ -56,26 +66,48 @@ def take_back(folder: str, token: t.Optional[str] = None, reason: str = "") -> t
         return None
     if token is not None and pending["token"] != token:
         return None
+    in_force = ""
     complaints: t.List[str] = []
-    first, *others = pending["undo"]
-    restored = _load(pending["nft"], first, complaints)
-    if restored:
-        for text in others:
-            # What is left unused does not matter: the next run removes it.
-            _load(pending["nft"], text, [])
-    elif pending["fallback"]:
-        restored = _load(pending["nft"], pending["fallback"], complaints)
+    for number in range(rounds):
+        if number:
+            time.sleep(_ROUND_SECONDS)
+        complaints = []
+        in_force = _restore(pending, complaints)
+        if in_force:
+            break
     report = {
         "token": pending["token"],
         "begun": pending["begun"],
         "taken_back": time.time(),
-        "restored": restored,
+        "restored": in_force == _BEFORE,
+        "safeguard": in_force == _SAFEGUARD,
         "reason": reason or "%s %d seconds" % (UNHEARD, pending["timeout"]),
         "complaints": complaints,
     }
-    _write(folder, TAKEN_BACK, json.dumps(report))
+    try:
+        _write(folder, TAKEN_BACK, json.dumps(report))
+    except OSError:
+        # The folder is full; now there is the room of the other file.
+        os.unlink(os.path.join(folder, PENDING))
+        with contextlib.suppress(OSError):
+            _write(folder, TAKEN_BACK, json.dumps(report))
+        return report
     os.unlink(os.path.join(folder, PENDING))
     return report
+
+
+def _restore(pending: t.Mapping[str, t.Any], complaints: t.List[str]) -> str:
+    """What is in force then; empty where nft took nothing."""
+    first, *others = pending["undo"]
+    if _load(pending["nft"], first, complaints):
+        for text in others:
+            # What is left unused does not matter: the next run removes it.
+            _load(pending["nft"], text, [])
+        return _BEFORE
+    for text, in_force in ((pending["fallback"], _BEFORE), (pending.get("safeguard", ""), _SAFEGUARD)):
+        if text and _load(pending["nft"], text, complaints):
+            return in_force
+    return ""
 
 
 def _load(nft: str, text: str, complaints: t.List[str]) -> bool:
@@ -103,12 +135,16 @@ def _load(nft: str, text: str, complaints: t.List[str]) -> bool:
 
 
 def _write(folder: str, name: str, text: str) -> None:
-    """Into a folder that only root can write to."""
-    temporary = os.path.join(folder, ".%s.new" % name)
-    descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW, 0o600)
-    with os.fdopen(descriptor, "w", encoding="utf-8") as stream:
-        stream.write(text)
-    os.rename(temporary, os.path.join(folder, name))
+    """Into a folder that only root can write to. The next run removes what a killed one leaves, as of its own files."""
+    temporary = os.path.join(folder, ".%s.%s.new" % (name, os.urandom(8).hex()))
+    descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600)
+    try:
+        with os.fdopen(descriptor, "w", encoding="utf-8") as stream:
+            stream.write(text)
+        os.rename(temporary, os.path.join(folder, name))
+    except OSError:
+        os.unlink(temporary)
+        raise
 
 
 def main(arguments: t.Sequence[str]) -> int:
@@ -119,13 +155,14 @@ def main(arguments: t.Sequence[str]) -> int:
     descriptor = os.open(lock, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
     # A run that confirms at this moment holds it, and is done within seconds; what it confirmed waits no longer.
     fcntl.flock(descriptor, fcntl.LOCK_EX)
-    report = take_back(folder, token)
+    report = take_back(folder, token, rounds=_ROUNDS)
     if report is None:
         sys.stdout.write("palisade: nothing waits for a confirmation\n")
         return 0
-    outcome = (
-        "the rules from before are in force" if report["restored"] else "the rules from before COULD NOT be loaded"
-    )
+    outcome = "the rules from before are in force"
+    if not report["restored"]:
+        outcome = "the rules from before COULD NOT be loaded"
+        outcome += ", and the safeguard set is in force" if report["safeguard"] else ""
     sys.stdout.write("palisade: %s; %s. %s\n" % (report["reason"], outcome, " ".join(report["complaints"])))
     return 0 if report["restored"] else 1
 

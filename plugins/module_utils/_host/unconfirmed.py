@@ -48,6 +48,8 @@ class Pending(t.NamedTuple):
     Attributes:
         token: Names it.
         begun: When it was made, seconds since the epoch.
+        armed: The same by the monotonic clock, which nobody sets: a time server that is reached at last, or is no
+            longer, must not make the timer seem over.
         timeout: Seconds that it waits.
         timer: For :mod:`.watchdog`.
         client: ``ADDRESS PORT`` of the connection that it was made over; empty where that is not known.
@@ -56,6 +58,7 @@ class Pending(t.NamedTuple):
 
     token: str
     begun: float
+    armed: float
     timeout: int
     timer: str
     client: str
@@ -89,12 +92,14 @@ def wait(
     client: str,
     answered: t.Mapping[str, bool],
     fallback: str = "",
+    safeguard: str = "",
 ) -> Pending:
     """Sets the timer, before anything is changed.
 
     Args:
         undo: See :func:`undo_texts`.
         fallback: Loaded where the first of them is refused.
+        safeguard: Loaded where that is refused, too, or empty: a way in, at least.
 
     Raises:
         HostError: It could not be set; nothing waits.
@@ -102,8 +107,11 @@ def wait(
     token = secrets.token_hex(16)
     files.make_folder(RUN_FOLDER, _FOLDER_MODE)
     files.write(_PROGRAM, _program_text(), _FILE_MODE)
-    waiting = Pending(token, time.time(), timeout, watchdog.name_before(files), client, dict(answered))
-    described = {**waiting._asdict(), "nft": nft.path, "undo": list(undo), "fallback": fallback}
+    waiting = Pending(
+        token, time.time(), time.monotonic(), timeout, watchdog.name_before(files), client, dict(answered)
+    )
+    described = {**waiting._asdict(), "nft": nft.path, "undo": list(undo)}
+    described.update(fallback=fallback, safeguard=safeguard)
     files.write(_PENDING, json.dumps(described), _FILE_MODE)
     try:
         arguments = [files.locate(RUN_FOLDER), files.locate(LOCK), token]
@@ -129,13 +137,32 @@ def find_pending(files: Files) -> t.Optional[Pending]:
 
 
 def seconds_waited(pending: Pending) -> float:
-    """Since its timer was set, as the clock has it."""
-    return time.time() - pending.begun
+    """Since its timer was set."""
+    return time.monotonic() - pending.armed
 
 
 def seconds_left(pending: Pending) -> float:
     """Until its timer runs out."""
     return pending.timeout - seconds_waited(pending)
+
+
+def describe_pending(files: Files) -> t.Tuple[str, ...]:
+    """For a run that only looks: that what it sees may not stay.
+
+    Raises:
+        HostError: What waits cannot be read.
+    """
+    pending = find_pending(files)
+    if pending is None:
+        return ()
+    return ("%s; what the kernel holds now may be taken back" % _waits(pending),)
+
+
+def _waits(pending: Pending) -> str:
+    return "a change that another run made %d seconds ago waits for its confirmation, for %d seconds at most" % (
+        seconds_waited(pending),
+        max(1, seconds_left(pending)),
+    )
 
 
 def settle(files: Files) -> None:
@@ -152,10 +179,7 @@ def settle(files: Files) -> None:
         clean(files)
         return
     if watchdog.is_armed(pending.timer):
-        raise UnconfirmedError(
-            "a change that another run made %d seconds ago waits for its confirmation, for %d seconds at most; run "
-            "again after that. Nothing was changed" % (seconds_waited(pending), max(1, seconds_left(pending)))
-        )
+        raise UnconfirmedError("%s; run again after that. Nothing was changed" % _waits(pending))
     withdraw(files, pending, "the timer that should have taken it back is gone")
 
 
@@ -193,12 +217,15 @@ def report_taken_back(files: Files, token: t.Optional[str] = None) -> t.Optional
         if token is not None and report["token"] != token:
             return None
         begun = time.strftime("%Y-%m-%d %H:%M:%S UTC", time.gmtime(report["begun"]))
-        outcome = (
-            "the host took it back, and the rules from before are in force"
-            if report["restored"]
-            else "the host tried to take it back, and nft refused the rules from before: %s"
-            % " ".join(report["complaints"])
-        )
+        outcome = "the host took it back, and the rules from before are in force"
+        if not report["restored"]:
+            outcome = "the host tried to take it back, and nft refused the rules from before"
+            if report.get("safeguard"):
+                outcome += (
+                    ", so the safeguard set is in force: open connections, neighbour discovery, DHCP and new "
+                    "connections to sshd, and nothing else that comes in"
+                )
+            outcome += ": %s" % " ".join(report["complaints"])
         return "The change of %s did not stay: %s; %s." % (begun, report["reason"], outcome)
     except (ValueError, KeyError, TypeError):
         return None

@@ -8,6 +8,7 @@
 
 from __future__ import annotations
 
+import re
 import typing as t
 
 from ..._policy.hostfacts import NTP_PORT, NTP_PROTOCOLS, Server, canonical_servers
@@ -23,6 +24,10 @@ from .tree import Tree
 
 #: Folders of service managers whose files tell which daemons start.
 _SAY_WHAT_STARTS = ("/run/systemd/system", "/etc/runlevels")
+
+#: Names and addresses that can be looked up; anything else is a mistake in a file.
+_LABEL = r"[A-Za-z0-9_][A-Za-z0-9_-]{0,62}"
+_HOST_NAME = re.compile(r"(?=.{1,253}$)%s(?:\.%s)*\.?|[0-9A-Fa-f:.]{2,45}" % (_LABEL, _LABEL), re.ASCII)
 
 
 class _Daemon(t.NamedTuple):
@@ -52,15 +57,7 @@ def find_time_servers(
     say, those that are installed or configured count. A server is returned by its address only where an
     operator wrote that address: a name leads to changing addresses, and a lease to changing servers.
     """
-    daemons = [
-        daemon
-        for daemon in _DAEMONS
-        if services.is_enabled(*daemon.services)
-        or services.is_running(*daemon.pid_files)
-        or (daemon.runtime and tree.exists(daemon.runtime))
-    ]
-    if not daemons and not any(tree.exists(path) for path in _SAY_WHAT_STARTS):
-        daemons = [daemon for daemon in _DAEMONS if any(tree.exists(path) for path in daemon.installed)]
+    daemons = _daemons(tree, services)
     servers: t.List[Server] = []
     notes: t.List[str] = []
     for daemon in daemons:
@@ -71,6 +68,30 @@ def find_time_servers(
     if not daemons:
         notes.append("ntp: no time daemon is enabled or running")
     return canonical_servers(servers), tuple(dict.fromkeys(notes))
+
+
+def time_server_hosts(tree: Tree, services: Services, network: NetworkState) -> t.Tuple[str, ...]:
+    """The names of time servers, and the addresses of those that a lease brought: whom the host asks at present."""
+    sources = [source for daemon in _daemons(tree, services) for source in daemon.read(tree, network)]
+    wanted = [one.host for one in sources if not one.is_constraint and _HOST_NAME.fullmatch(one.host)]
+    addresses = {host: canonical_address(host) for host in wanted}
+    leased = {one.host for one in sources if one.is_leased}
+    return tuple(
+        host for host, address in addresses.items() if address is None or (host in leased and not is_local(address))
+    )
+
+
+def _daemons(tree: Tree, services: Services) -> t.List[_Daemon]:
+    found = [
+        daemon
+        for daemon in _DAEMONS
+        if services.is_enabled(*daemon.services)
+        or services.is_running(*daemon.pid_files)
+        or (daemon.runtime and tree.exists(daemon.runtime))
+    ]
+    if found or any(tree.exists(path) for path in _SAY_WHAT_STARTS):
+        return found
+    return [daemon for daemon in _DAEMONS if any(tree.exists(path) for path in daemon.installed)]
 
 
 def _servers(source: TimeSource, daemon: str, notes: t.List[str]) -> t.List[Server]:

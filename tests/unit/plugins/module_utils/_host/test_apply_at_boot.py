@@ -20,7 +20,7 @@ import typing as t
 import pytest
 
 from ansible_collections.palisade.nftables.plugins.module_utils._host.apply import run
-from ansible_collections.palisade.nftables.plugins.module_utils._host.boot import LOADED, RULESET, RUN_FOLDER
+from ansible_collections.palisade.nftables.plugins.module_utils._host.boot import LOADED, RULESET, RUN_FOLDER, SAFEGUARD
 from ansible_collections.palisade.nftables.plugins.module_utils._host.confirm import Confirm, Phase
 from ansible_collections.palisade.nftables.plugins.module_utils._host.files import FileError
 from ansible_collections.palisade.nftables.plugins.module_utils._host.options import Host, Options, Result
@@ -50,13 +50,23 @@ class Starting:
     def path(self, inside: str) -> pathlib.Path:
         return self._root / inside.lstrip("/")
 
-    def run(self, phase: Phase = Phase.AT_ONCE) -> Result:
-        options = Options(variables=OFFICE_AND_WEB, connection="podman", confirm=Confirm(phase, 60))
+    def run(self, phase: Phase = Phase.AT_ONCE, token: str = "") -> Result:
+        options = Options(variables=OFFICE_AND_WEB, connection="podman", confirm=Confirm(phase, 60, token=token))
         return self._network.call(run, options, Host(str(self._root), environ={}))
+
+    def fail(self) -> None:
+        """What both units do at a boot where the ruleset does not load."""
+        self._network.run(["nft", "delete table inet palisade"])
+        self._network.run(["nft", "-f", str(self.path(SAFEGUARD))])
+        subprocess.run(["ln", "-sfn", SAFEGUARD, str(self.path(LOADED))], check=True)
 
     def rules(self) -> str:
         """With the handles, which tell one load from the next."""
         return self._network.run(["nft", "-s", "-a", "list", "ruleset"]).stdout
+
+    def lines(self) -> t.List[str]:
+        """Of all rules, in any order: that of the chains is the order in which they were made."""
+        return sorted(self._network.run(["nft", "-s", "list", "ruleset"]).stdout.splitlines())
 
     def finish(self) -> None:
         """ExecStartPost= of the unit."""
@@ -88,3 +98,19 @@ def test_a_run_that_fails_leaves_the_folder_that_the_link_goes_into(starting: St
         starting.run()
     starting.finish()
     assert os.readlink(starting.path(LOADED)) == RULESET
+
+
+def test_the_run_after_a_boot_without_the_ruleset_says_so_and_brings_it_back(starting: Starting) -> None:
+    ruleset = starting.path(RULESET).read_text(encoding="utf-8")
+    wanted = starting.lines()
+    starting.path(RULESET).write_text("table inet palisade {", encoding="utf-8")
+    starting.fail()
+    assert starting.lines() != wanted
+    begun = starting.run(Phase.BEGIN)
+    done = starting.run(Phase.CONFIRM, begun["confirmation"]["token"])
+    for result in (begun, done):
+        assert any("%s could not be loaded at boot" % RULESET in warning for warning in result["warnings"])
+    assert starting.path(RULESET).read_text(encoding="utf-8") == ruleset
+    assert starting.lines() == wanted
+    again = starting.run(Phase.BEGIN)
+    assert (again["changed"], [one for one in again["warnings"] if "at boot" in one]) == (False, [])

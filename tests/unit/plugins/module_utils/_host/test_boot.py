@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import re
 import shlex
 import typing as t
 
@@ -128,3 +129,20 @@ def test_what_is_in_force_is_kept_rather_than_the_safeguard_set(
     assert kernel.table() == kernel.normal(table)
     units.reload()
     assert kernel.table() == kernel.normal(table)
+
+
+#: What systemd sets up for a unit in a namespace of mounts, which not every container may have (systemd.exec(5)).
+_TAKES_MOUNTS = re.compile(
+    r"(?:Protect(?:System|Home|Kernel|Control|Proc)|Private|ReadOnly|ReadWrite|Inaccessible|NoExec|Exec\w*Paths|Bind"
+    r"|TemporaryFileSystem|Mount|Root|DynamicUser|(?:State|Cache|Logs|Configuration)Directory|NetworkNamespace|Load"
+    r"Credential|JoinsNamespaceOf|ProcSubset|DelegateNamespaces)\w*="
+)
+
+
+def test_the_units_take_no_namespace_that_could_be_refused(tmp_path: pathlib.Path) -> None:
+    files = boot_files(str(tmp_path), "", safeguard_text([22]), "/usr/sbin/nft").files
+    units = [file.text for file in files if file.path in (UNIT, SAFEGUARD_UNIT)]
+    assert len(units) == 2
+    for text in units:
+        assert "ExecStart=" in text
+        assert [line for line in text.splitlines() if _TAKES_MOUNTS.match(line)] == []

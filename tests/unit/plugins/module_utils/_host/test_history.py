@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import pathlib
 import stat
+import time
 
 import pytest
 
@@ -67,6 +68,23 @@ def test_previous_is_the_last_that_is_another(files: Files) -> None:
     _keep(files, "a")
     assert recall(files, PREVIOUS)[1] == {"firewall_assigned": ["b"]}
     assert recall(files, digest_of("a"))[0] == entries(files)[-1]
+
+
+def test_a_clock_that_goes_back_makes_no_other_order(files: Files, monkeypatch: pytest.MonkeyPatch) -> None:
+    days = iter(range(30, 0, -1))
+    monkeypatch.setattr(time, "gmtime", lambda: time.struct_time((2026, 11, next(days), 12, 0, 0, 0, 0, 0)))
+    _keep(files, *"abcdefgh")
+    assert [entry.digest for entry in entries(files)] == [digest_of(text) for text in "cdefgh"]
+    assert recall(files, PREVIOUS)[1] == {"firewall_assigned": ["g"]}
+
+
+def test_more_are_kept_in_order_than_four_digits_count(files: Files) -> None:
+    _keep(files, "a")
+    last = pathlib.Path(files.locate("%s/%s" % (HISTORY, entries(files)[-1].name)))
+    last.rename(str(last).replace("-0000-", "-9999-"))
+    _keep(files, "b", "c")
+    assert [entry.number for entry in entries(files)] == [9999, 10000, 10001]
+    assert recall(files, PREVIOUS)[1] == {"firewall_assigned": ["b"]}
 
 
 def test_an_unknown_digest_is_answered_with_those_that_there_are(files: Files) -> None:

@@ -30,10 +30,10 @@ def fixture_addressed(network: Host) -> Host:
 
 
 @contextlib.contextmanager
-def _answers(host: Host, port: int, answer: t.Callable[[bytes], bytes]) -> t.Iterator[None]:
+def _answers(host: Host, port: int, answer: t.Callable[[bytes], bytes], address: str = _ADDRESS) -> t.Iterator[None]:
     """A UDP server that answers until the context ends."""
     server = host.socket(socket.AF_INET, socket.SOCK_DGRAM)
-    server.bind((_ADDRESS, port))
+    server.bind((address, port))
     server.settimeout(0.1)
     ended = threading.Event()
 
@@ -114,3 +114,85 @@ def test_resolvers_on_this_host_are_not_asked(tmp_path: pathlib.Path) -> None:
     names = list(checks(HostFacts(), (), str(tmp_path)))
     assert names[:2] == ["the resolver 2001:db8::53", "the resolver fe80::1%eth0"]
     assert "resolver" not in " ".join(names[2:])
+
+
+def _write(root: pathlib.Path, path: str, text: str) -> None:
+    target = root / path
+    target.parent.mkdir(parents=True, exist_ok=True)
+    target.write_text(text, encoding="utf-8")
+
+
+def _answered(host: Host, facts: HostFacts, root: pathlib.Path) -> t.Dict[str, bool]:
+    found = host.call(lambda: ask(checks(facts, (), str(root))))
+    return {name: answers for name, answers in found.items() if "route" not in name}
+
+
+@contextlib.contextmanager
+def _listens(host: Host, port: int) -> t.Iterator[None]:
+    with host.socket(socket.AF_INET, socket.SOCK_STREAM) as listener:
+        listener.bind((_ADDRESS, port))
+        listener.listen()
+        yield
+
+
+@pytest.mark.parametrize("address", [_ADDRESS, None], ids=["configured", "leased"])
+def test_a_resolver_that_is_asked_over_tls_is_asked_nothing_else(
+    addressed: Host, tmp_path: pathlib.Path, address: t.Optional[str]
+) -> None:
+    # Without any rules most of them answer at port 53 as well, and the safeguard does not let that through.
+    _write(tmp_path, "etc/resolv.conf", "nameserver 127.0.0.53\n")
+    _write(tmp_path, "run/systemd/resolve/resolv.conf", "nameserver %s\n" % _ADDRESS)
+    facts = HostFacts(dns_servers=(Server(address, 853, ("tcp",)),))
+    name = "the resolver %s port 853" % _ADDRESS
+    with _answers(addressed, 53, lambda asked: asked):
+        assert _answered(addressed, facts, tmp_path) == {name: False}
+        with _listens(addressed, 853):
+            assert _answered(addressed, facts, tmp_path) == {name: True}
+
+
+@pytest.mark.parametrize(("code", "found_out"), [(0, True), (2, False), (3, True), (5, False)])
+def test_a_resolver_on_this_host_that_asks_anybody_has_to_find_out_something_new(
+    addressed: Host, tmp_path: pathlib.Path, code: int, *, found_out: bool
+) -> None:
+    _write(tmp_path, "etc/resolv.conf", "nameserver 127.0.0.1\n")
+    names = set()
+
+    def answer(asked: bytes) -> bytes:
+        names.add(asked[12:])
+        return asked[:2] + bytes([0x81, 0x80 | code]) + asked[4:]
+
+    with _answers(addressed, 53, answer, "127.0.0.1"):
+        for _time in range(2):
+            assert _answered(addressed, HostFacts(dns_servers=(Server(None, 53, ("udp", "tcp")),)), tmp_path) == {
+                "the resolver 127.0.0.1 on this host": found_out
+            }
+    assert len(names) >= 2
+    assert all(b"\7example\3com\0" in name for name in names)
+
+
+def test_time_and_the_keys_for_it_are_asked_for_each_by_itself(addressed: Host, tmp_path: pathlib.Path) -> None:
+    facts = HostFacts(ntp_servers=(Server(_ADDRESS, 123, ("udp",)), Server(_ADDRESS, 4460, ("tcp",))))
+    time, keys = "the time server %s" % _ADDRESS, "the time server %s port 4460" % _ADDRESS
+    with _answers(addressed, 123, lambda _asked: bytes(48)):
+        assert _answered(addressed, facts, tmp_path) == {time: True, keys: False}
+        with _listens(addressed, 4460):
+            assert _answered(addressed, facts, tmp_path) == {time: True, keys: True}
+
+
+_CHRONY = """\
+pool localhost iburst
+server -no.name
+server {}
+""".format("a" * 64)
+
+
+def test_a_time_server_with_a_name_is_asked_where_the_name_leads(
+    addressed: Host, tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(reachability, "_UDP_SECONDS", 0.2)
+    _write(tmp_path, "etc/chrony/chrony.conf", _CHRONY)
+    facts = HostFacts(ntp_servers=(Server(None, 123, ("udp",)),))
+    # What else the file has is no name, and nobody is asked for it.
+    assert _answered(addressed, facts, tmp_path) == {"the time server localhost": False}
+    with _answers(addressed, 123, lambda _asked: bytes(48), "127.0.0.1"):
+        assert _answered(addressed, facts, tmp_path) == {"the time server localhost": True}

@@ -8,6 +8,7 @@ from __future__ import annotations
 import dataclasses
 import json
 import pathlib
+import re
 import time
 import typing as t
 
@@ -33,8 +34,8 @@ class Machine:
     network: LabHost
     root: pathlib.Path
 
-    def run(self, variables: t.Mapping[str, t.Any], confirm: Confirm) -> Result:
-        options = Options(variables=variables, connection="podman", confirm=confirm)
+    def run(self, variables: t.Mapping[str, t.Any], confirm: Confirm, *, check_mode: bool = False) -> Result:
+        options = Options(variables=variables, connection="podman", confirm=confirm, check_mode=check_mode)
         return t.cast("Result", self.network.call(run, options, self.host))
 
     @property
@@ -110,6 +111,40 @@ def test_a_hook_that_was_not_there_filters_nothing_once_the_change_is_taken_back
     assert machine.ruleset() == ruleset
 
 
+def _spoil_undo(machine: Machine, **values: t.Any) -> None:
+    """Has nft refuse the rules from before, and changes what else waits."""
+    pending = machine.root / "run/palisade/pending.json"
+    described = json.loads(pending.read_text(encoding="utf-8"))
+    described["undo"][0] = "flush chain inet palisade there_is_none\n"
+    pending.write_text(json.dumps({**described, **values}), encoding="utf-8")
+
+
+def test_where_the_rules_from_before_are_refused_those_that_are_saved_come_back(machine: Machine) -> None:
+    (machine.root / "run/systemd/system").mkdir(parents=True)
+    machine.run(OFFICE_AND_WEB, Confirm())
+    ruleset = machine.ruleset()
+    machine.begin(_OTHER)
+    _spoil_undo(machine)
+    assert machine.withdraw()
+    assert machine.ruleset() == ruleset
+
+
+def test_where_nothing_from_before_can_be_loaded_there_is_a_way_in(machine: Machine) -> None:
+    # Nothing is saved here, as there is no systemd.
+    machine.run(OFFICE_AND_WEB, Confirm())
+    token = machine.begin({**_OTHER, "firewall_safeguards": {"ssh": {"ports": 2222}}})
+    _spoil_undo(machine)
+    assert not machine.withdraw()
+    ruleset = machine.ruleset()
+    assert "tcp dport { 22, 2222 } accept" in ruleset
+    assert "policy/web" not in ruleset
+    report = machine.run(_OTHER, Confirm(Phase.REPORT, token=token))["confirmation"]
+    assert "nft refused the rules from before, so the safeguard set is in force: open connections" in report["message"]
+    assert "there_is_none" in report["message"]
+    machine.run(OFFICE_AND_WEB, Confirm())
+    assert "policy/web" in machine.ruleset()
+
+
 def test_a_first_load_is_taken_back_to_nothing(machine: Machine) -> None:
     machine.network.nft("table inet other { chain input { type filter hook input priority 5; accept; }\n}\n")
     ruleset = machine.ruleset()
@@ -151,6 +186,67 @@ def test_a_confirmed_change_stays_and_its_timer_ends(machine: Machine) -> None:
     assert not watchdog.is_armed(pending.timer)
     assert "run/palisade/take_back.py" not in machine.files()
     assert not machine.run(_OTHER, Confirm())["changed"]
+
+
+def test_a_confirmation_whose_end_was_not_heard_is_finished_when_it_comes_again(machine: Machine) -> None:
+    machine.run(OFFICE_AND_WEB, Confirm())
+    token = machine.begin(_OTHER)
+    pending = unconfirmed.find_pending(machine.host.files)
+    assert pending is not None
+    # As far as an execution got that was killed right then, with its connection.
+    machine.network.call(unconfirmed.forget, machine.host.files, pending)
+    waiting = machine.ruleset()
+    result = machine.run(_OTHER, Confirm(Phase.CONFIRM, token=token))
+    assert result["confirmation"]["state"] == "confirmed"
+    assert machine.ruleset() != waiting
+    assert not machine.run(_OTHER, Confirm())["changed"]
+    # All of it was done, and only its answer was lost.
+    assert machine.run(_OTHER, Confirm(Phase.CONFIRM, token=token))["confirmation"]["state"] == "confirmed"
+
+
+def test_a_confirmation_that_cannot_be_made_says_what_becomes_of_the_change(machine: Machine) -> None:
+    machine.run(OFFICE_AND_WEB, Confirm())
+    ruleset = machine.ruleset()
+    token = machine.begin(_OTHER, timeout=3)
+    record = machine.root / "etc/palisade/applied.json"
+    record.unlink()
+    record.symlink_to("elsewhere")
+    with pytest.raises(
+        UnconfirmedError,
+        match=r"symbolic link; (?s:.*)\nSo the change was not confirmed, and the host takes it back by",
+    ):
+        machine.run(_OTHER, Confirm(Phase.CONFIRM, token=token))
+    deadline = time.monotonic() + 20
+    while machine.ruleset() != ruleset:
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+
+
+@pytest.mark.parametrize("seconds", [-86400, 86400])
+def test_a_clock_that_is_set_makes_no_timer_longer_or_shorter(
+    machine: Machine, monkeypatch: pytest.MonkeyPatch, seconds: int
+) -> None:
+    machine.run(OFFICE_AND_WEB, Confirm())
+    token = machine.begin(_OTHER)
+    pending = unconfirmed.find_pending(machine.host.files)
+    assert pending is not None
+    now = time.time() + seconds
+    monkeypatch.setattr(time, "time", lambda: now)
+    assert 500 < unconfirmed.seconds_left(pending) <= 600
+    waited = machine.run(_OTHER, Confirm(Phase.CONFIRM, token=token))["confirmation"]["waited"]
+    assert 0 <= waited < 100
+
+
+def test_a_plan_says_that_what_it_sees_may_not_stay(machine: Machine) -> None:
+    machine.run(OFFICE_AND_WEB, Confirm())
+    token = machine.begin(_OTHER)
+    plan = machine.run(_OTHER, Confirm(), check_mode=True)
+    assert any(
+        re.fullmatch(r"a change that .* waits for its confirmation, for \d+ seconds .* may be taken back", warning)
+        for warning in plan["warnings"]
+    )
+    machine.run(_OTHER, Confirm(Phase.CONFIRM, token=token))
+    assert not any("waits" in warning for warning in machine.run(_OTHER, Confirm(), check_mode=True)["warnings"])
 
 
 def test_without_a_change_nothing_waits(machine: Machine) -> None:
