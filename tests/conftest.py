@@ -15,6 +15,7 @@ files that need ansible-core are left out.
 from __future__ import annotations
 
 import ast
+import gc
 import importlib.util
 import os
 import pathlib
@@ -23,6 +24,8 @@ import tempfile
 import typing as t
 
 import pytest
+
+from tests.turns import Turns
 
 CHECKOUT = pathlib.Path(__file__).resolve().parent.parent
 
@@ -142,6 +145,34 @@ def pytest_collection_modifyitems(config: pytest.Config, items: t.List[pytest.It
     if runs_ansible:
         config.hook.pytest_deselected(items=runs_ansible)
         items[:] = [item for item in items if item not in runs_ansible]
+
+
+def pytest_collection_finish() -> None:
+    """What was loaded by now lives until the end: the collector of reference cycles need not look at it each time."""
+    gc.collect()
+    gc.freeze()
+
+
+#: Of this process, among all that test this checkout.
+_TURNS = Turns(COLLECTIONS, COLLECTIONS / "ansible_collections")
+
+
+def _wants_to_be_alone(item: t.Optional[pytest.Item]) -> bool:
+    return item is not None and item.get_closest_marker("alone") is not None
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_protocol(
+    item: pytest.Item, nextitem: t.Optional[pytest.Item]
+) -> t.Generator[None, t.Optional[bool], t.Optional[bool]]:
+    """Each test is a turn; the turns of tests that want to be alone and follow each other are one."""
+    alone = _wants_to_be_alone(item)
+    _TURNS.begin(alone=alone)
+    try:
+        return (yield)
+    finally:
+        if not (alone and _wants_to_be_alone(nextitem)):
+            _TURNS.end()
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
