@@ -44,6 +44,9 @@ _CONTROLLER_ONLY = (
     "jsonschema",
 )
 
+#: Fixtures and parameters of the tests that ask the kernel.
+_ASKING_THE_KERNEL = frozenset({"network", "machine", "nft"})
+
 _left_out: t.List[str] = []
 
 
@@ -138,7 +141,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: t.List[pytest.It
     runs_ansible: t.List[pytest.Item] = []
     for item in items:
         fixtures = getattr(item, "fixturenames", ())
-        if "network" in fixtures:
+        if not _ASKING_THE_KERNEL.isdisjoint(fixtures):
             item.add_marker(pytest.mark.kernel)
         if not HAVE_ANSIBLE and "ansible_environment" in fixtures:
             runs_ansible.append(item)
