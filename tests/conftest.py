@@ -197,28 +197,40 @@ def collections_path() -> pathlib.Path:
     return COLLECTIONS
 
 
-@pytest.fixture
-def ansible_environment(tmp_path: pathlib.Path) -> t.Dict[str, str]:
-    """An environment for ``ansible-playbook`` and its siblings that nothing outside the test shapes.
+@pytest.fixture(scope="session")
+def ansible_environment_below() -> t.Callable[[pathlib.Path], t.Dict[str, str]]:
+    """Makes an environment for ``ansible-playbook`` and its siblings that nothing outside the tests shapes.
 
-    It has its own home, no configuration file but Ansible's defaults, and this checkout as the only
+    It has its own home below the folder, no configuration file but Ansible's defaults, and this checkout as the only
     collection. The commands of the Python that runs the tests come first on ``PATH``.
     """
-    home = tmp_path / "home"
-    home.mkdir(exist_ok=True)
-    return {
-        "ANSIBLE_COLLECTIONS_PATH": str(COLLECTIONS),
-        "ANSIBLE_CONFIG": str(ANSIBLE_CONFIG),
-        "ANSIBLE_DEVEL_WARNING": "false",
-        "ANSIBLE_FORCE_COLOR": "false",
-        "ANSIBLE_HOME": str(home / ".ansible"),
-        "ANSIBLE_HOST_KEY_CHECKING": "false",
-        "ANSIBLE_INJECT_FACT_VARS": "false",
-        "ANSIBLE_LOCALHOST_WARNING": "false",
-        "ANSIBLE_RETRY_FILES_ENABLED": "false",
-        "HOME": str(home),
-        "LANG": "C.UTF-8",
-        "LC_ALL": "C.UTF-8",
-        "PATH": os.pathsep.join([os.path.dirname(sys.executable), os.environ.get("PATH", os.defpath)]),
-        "TMPDIR": tempfile.gettempdir(),
-    }
+
+    def make(folder: pathlib.Path) -> t.Dict[str, str]:
+        home = folder / "home"
+        home.mkdir(exist_ok=True)
+        return {
+            "ANSIBLE_COLLECTIONS_PATH": str(COLLECTIONS),
+            "ANSIBLE_CONFIG": str(ANSIBLE_CONFIG),
+            "ANSIBLE_DEVEL_WARNING": "false",
+            "ANSIBLE_FORCE_COLOR": "false",
+            "ANSIBLE_HOME": str(home / ".ansible"),
+            "ANSIBLE_HOST_KEY_CHECKING": "false",
+            "ANSIBLE_INJECT_FACT_VARS": "false",
+            "ANSIBLE_LOCALHOST_WARNING": "false",
+            "ANSIBLE_RETRY_FILES_ENABLED": "false",
+            "HOME": str(home),
+            "LANG": "C.UTF-8",
+            "LC_ALL": "C.UTF-8",
+            "PATH": os.pathsep.join([os.path.dirname(sys.executable), os.environ.get("PATH", os.defpath)]),
+            "TMPDIR": tempfile.gettempdir(),
+        }
+
+    return make
+
+
+@pytest.fixture
+def ansible_environment(
+    tmp_path: pathlib.Path, ansible_environment_below: t.Callable[[pathlib.Path], t.Dict[str, str]]
+) -> t.Dict[str, str]:
+    """The environment of Ansible's commands, for one test."""
+    return ansible_environment_below(tmp_path)
