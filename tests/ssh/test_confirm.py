@@ -233,11 +233,15 @@ def test_a_rollback_goes_back_to_the_ruleset_from_before_and_forward_again(site:
 @pytest.mark.carried
 def test_an_earlier_ruleset_is_forgotten_after_five_others(site: Site) -> None:
     host = site.hosts[_HOST]
+    site.write_inventory({**OPEN, "firewall_assigned": ["ssh", "more"], "firewall_confirm_timeout": 0})
+    plays = []
     for port in range(7):
         rule = {"direction": "ingress", "protocol": "tcp", "destination_ports": 8000 + port, "action": "accept"}
         policies = {**OPEN["firewall_policies"], "more": {"rules": [rule]}}
-        variables = {**OPEN, "firewall_policies": policies, "firewall_assigned": ["ssh", "more"]}
-        assert _deploy(site, {**variables, "firewall_confirm_timeout": 0})[0] == 0
+        plays.append({**role_play(_HOST), "vars": {"firewall_policies": policies}})
+    done = site.run(plays, "-v")
+    assert done.returncode == 0, done.stdout
+    assert "changed=7" in done.stdout
     assert len(host.run(["ls", "/etc/palisade/history"]).stdout.split()) == 6
 
 
