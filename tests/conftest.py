@@ -15,6 +15,7 @@ files that need ansible-core are left out.
 from __future__ import annotations
 
 import ast
+import gc
 import importlib.util
 import os
 import pathlib
@@ -23,6 +24,8 @@ import tempfile
 import typing as t
 
 import pytest
+
+from tests.turns import Turns
 
 CHECKOUT = pathlib.Path(__file__).resolve().parent.parent
 
@@ -40,6 +43,9 @@ _CONTROLLER_ONLY = (
     "ansible_collections.palisade.nftables.plugins.plugin_utils",
     "jsonschema",
 )
+
+#: Fixtures and parameters of the tests that ask the kernel.
+_ASKING_THE_KERNEL = frozenset({"network", "machine", "nft"})
 
 _left_out: t.List[str] = []
 
@@ -138,13 +144,41 @@ def pytest_collection_modifyitems(config: pytest.Config, items: t.List[pytest.It
     runs_ansible: t.List[pytest.Item] = []
     for item in items:
         fixtures = getattr(item, "fixturenames", ())
-        if "network" in fixtures:
+        if not _ASKING_THE_KERNEL.isdisjoint(fixtures):
             item.add_marker(pytest.mark.kernel)
         if not HAVE_ANSIBLE and "ansible_environment" in fixtures:
             runs_ansible.append(item)
     if runs_ansible:
         config.hook.pytest_deselected(items=runs_ansible)
         items[:] = [item for item in items if item not in runs_ansible]
+
+
+def pytest_collection_finish() -> None:
+    """What was loaded by now lives until the end: the collector of reference cycles need not look at it each time."""
+    gc.collect()
+    gc.freeze()
+
+
+#: Of this process, among all that test this checkout.
+_TURNS = Turns(COLLECTIONS, COLLECTIONS / "ansible_collections")
+
+
+def _wants_to_be_alone(item: t.Optional[pytest.Item]) -> bool:
+    return item is not None and item.get_closest_marker("alone") is not None
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_protocol(
+    item: pytest.Item, nextitem: t.Optional[pytest.Item]
+) -> t.Generator[None, t.Optional[bool], t.Optional[bool]]:
+    """Each test is a turn; the turns of tests that want to be alone and follow each other are one."""
+    alone = _wants_to_be_alone(item)
+    _TURNS.begin(alone=alone)
+    try:
+        return (yield)
+    finally:
+        if not (alone and _wants_to_be_alone(nextitem)):
+            _TURNS.end()
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
@@ -166,28 +200,40 @@ def collections_path() -> pathlib.Path:
     return COLLECTIONS
 
 
-@pytest.fixture
-def ansible_environment(tmp_path: pathlib.Path) -> t.Dict[str, str]:
-    """An environment for ``ansible-playbook`` and its siblings that nothing outside the test shapes.
+@pytest.fixture(scope="session")
+def ansible_environment_below() -> t.Callable[[pathlib.Path], t.Dict[str, str]]:
+    """Makes an environment for ``ansible-playbook`` and its siblings that nothing outside the tests shapes.
 
-    It has its own home, no configuration file but Ansible's defaults, and this checkout as the only
+    It has its own home below the folder, no configuration file but Ansible's defaults, and this checkout as the only
     collection. The commands of the Python that runs the tests come first on ``PATH``.
     """
-    home = tmp_path / "home"
-    home.mkdir(exist_ok=True)
-    return {
-        "ANSIBLE_COLLECTIONS_PATH": str(COLLECTIONS),
-        "ANSIBLE_CONFIG": str(ANSIBLE_CONFIG),
-        "ANSIBLE_DEVEL_WARNING": "false",
-        "ANSIBLE_FORCE_COLOR": "false",
-        "ANSIBLE_HOME": str(home / ".ansible"),
-        "ANSIBLE_HOST_KEY_CHECKING": "false",
-        "ANSIBLE_INJECT_FACT_VARS": "false",
-        "ANSIBLE_LOCALHOST_WARNING": "false",
-        "ANSIBLE_RETRY_FILES_ENABLED": "false",
-        "HOME": str(home),
-        "LANG": "C.UTF-8",
-        "LC_ALL": "C.UTF-8",
-        "PATH": os.pathsep.join([os.path.dirname(sys.executable), os.environ.get("PATH", os.defpath)]),
-        "TMPDIR": tempfile.gettempdir(),
-    }
+
+    def make(folder: pathlib.Path) -> t.Dict[str, str]:
+        home = folder / "home"
+        home.mkdir(exist_ok=True)
+        return {
+            "ANSIBLE_COLLECTIONS_PATH": str(COLLECTIONS),
+            "ANSIBLE_CONFIG": str(ANSIBLE_CONFIG),
+            "ANSIBLE_DEVEL_WARNING": "false",
+            "ANSIBLE_FORCE_COLOR": "false",
+            "ANSIBLE_HOME": str(home / ".ansible"),
+            "ANSIBLE_HOST_KEY_CHECKING": "false",
+            "ANSIBLE_INJECT_FACT_VARS": "false",
+            "ANSIBLE_LOCALHOST_WARNING": "false",
+            "ANSIBLE_RETRY_FILES_ENABLED": "false",
+            "HOME": str(home),
+            "LANG": "C.UTF-8",
+            "LC_ALL": "C.UTF-8",
+            "PATH": os.pathsep.join([os.path.dirname(sys.executable), os.environ.get("PATH", os.defpath)]),
+            "TMPDIR": tempfile.gettempdir(),
+        }
+
+    return make
+
+
+@pytest.fixture
+def ansible_environment(
+    tmp_path: pathlib.Path, ansible_environment_below: t.Callable[[pathlib.Path], t.Dict[str, str]]
+) -> t.Dict[str, str]:
+    """The environment of Ansible's commands, for one test."""
+    return ansible_environment_below(tmp_path)

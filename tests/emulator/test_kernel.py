@@ -16,6 +16,8 @@ from lab.reexec import LabUnavailableError, ensure_privileges, in_user_namespace
 
 from . import structures
 
+pytestmark = pytest.mark.alone
+
 #: A gap shows in a few changes of a hundred, as a packet or two.
 _CHANGES = 40
 

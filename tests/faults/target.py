@@ -21,6 +21,9 @@ CHECKOUT = pathlib.Path(__file__).resolve().parent.parent.parent
 #: Longer than a run that waits for nothing, shorter than the patience of a test.
 TIMEOUT = 3
 
+#: Where a confirmation is to come in time, on however slow a machine.
+LONG_TIMEOUT = 60
+
 _SECONDS = 60.0
 _RULE = {"direction": "ingress", "protocol": "tcp", "destination_ports": 8443, "action": "accept"}
 
@@ -60,6 +63,7 @@ class Target:
         state: str = "present",
         phase: str = "at_once",
         token: str = "",
+        timeout: int = TIMEOUT,
         before: t.Sequence[str] = (),
         path: str = "",
         seconds: float = 0,
@@ -68,6 +72,7 @@ class Target:
         """A run of its own process.
 
         Args:
+            timeout: Seconds until a change that waits is taken back.
             before: Words that come before its command.
             path: PATH of the run, where it is another one.
             seconds: What a program that the run starts may take; 0: as long as always.
@@ -77,7 +82,7 @@ class Target:
             "variables": variables,
             "state": state,
             "phase": phase,
-            "timeout": TIMEOUT,
+            "timeout": timeout,
             "token": token,
             "seconds": seconds,
             "patience": patience,
@@ -87,9 +92,9 @@ class Target:
         environment = {**self.environment, "PATH": path} if path else self.environment
         return self.network.run(command, check=False, env=environment, timeout=_SECONDS)
 
-    def begin(self, variables: t.Mapping[str, t.Any], *, path: str = "") -> str:
+    def begin(self, variables: t.Mapping[str, t.Any], *, path: str = "", timeout: int = TIMEOUT) -> str:
         """Makes a change that waits, and returns its token."""
-        done = self.run(variables, phase="begin", path=path)
+        done = self.run(variables, phase="begin", path=path, timeout=timeout)
         assert done.returncode == 0, done.stderr
         return str(json.loads(done.stdout)["confirmation"]["token"])
 

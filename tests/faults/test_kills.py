@@ -18,7 +18,7 @@ import pytest
 
 from lab.namespaces import Host
 
-from .target import NEW, OLD, State, Target
+from .target import LONG_TIMEOUT, NEW, OLD, State, Target
 
 #: What changes anything: files, processes, the kernel's tables.
 _CALLS = (
@@ -36,7 +36,7 @@ pytestmark = pytest.mark.skipif(shutil.which("strace") is None, reason="strace i
 
 def _calls_of(target: Target, log: pathlib.Path, phase: str) -> t.List[t.Tuple[str, int]]:
     """The system calls of a run that is left alone, each with its number among those of its name."""
-    token = target.begin(NEW) if phase == "confirm" else ""
+    token = target.begin(NEW, timeout=LONG_TIMEOUT) if phase == "confirm" else ""
     assert target.run(NEW, phase=phase, token=token, before=_watched(log)).returncode == 0
     return _read_calls(log)
 

@@ -17,7 +17,7 @@ from lab.namespaces import Lab
 from lab.reexec import in_user_namespace
 
 from .machine import Machine
-from .target import NEW, OLD, TIMEOUT
+from .target import LONG_TIMEOUT, NEW, OLD, TIMEOUT
 
 pytestmark = pytest.mark.skipif(
     os.geteuid() != 0 or in_user_namespace(), reason="a host with files of its own where they belong takes root"
@@ -42,7 +42,7 @@ def test_without_a_fault_a_change_is_confirmed_or_taken_back(machine: Machine) -
     assert machine.run(OLD, path=machine.path).returncode == 0
     old = machine.state()
     assert old.boot
-    token = machine.begin(NEW, path=machine.path)
+    token = machine.begin(NEW, path=machine.path, timeout=LONG_TIMEOUT)
     assert machine.waits()
     done = machine.run(NEW, phase="confirm", token=token, path=machine.path)
     assert done.returncode == 0, done.stdout
@@ -100,7 +100,7 @@ def test_a_timer_that_cannot_be_stopped_finds_nothing_to_take_back(machine: Mach
 def test_a_unit_that_cannot_be_set_up_is_said_and_set_up_by_the_next_run(
     machine: Machine, call: str, script: str, phase: str
 ) -> None:
-    token = machine.begin(NEW, path=machine.path) if phase == "confirm" else ""
+    token = machine.begin(NEW, path=machine.path, timeout=LONG_TIMEOUT) if phase == "confirm" else ""
     machine.goes_wrong("systemctl", _only(call, script))
     done = machine.run(NEW, phase=phase, token=token, path=machine.path, seconds=1)
     assert done.returncode == 1, done.stdout

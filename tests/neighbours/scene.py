@@ -170,6 +170,13 @@ class Knocking:
                 self.arrived[source] += 1
                 self._latest[source] = int(data)
 
+    def await_rounds(self, least: int) -> None:
+        """Waits until everybody has sent so many, from the beginning."""
+        deadline = time.monotonic() + 60
+        while min(self.sent.values()) < least:
+            assert time.monotonic() < deadline, "nobody knocks"
+            time.sleep(0.005)
+
     def await_one_more(self, source: str) -> None:
         """Waits for a datagram of this source that was sent after this call; all from before is counted then."""
         now, deadline = self._round, time.monotonic() + 10

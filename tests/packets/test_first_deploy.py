@@ -30,6 +30,8 @@ from .test_flood import Changes, Network, network
 
 __all__ = ["network"]
 
+pytestmark = pytest.mark.alone
+
 _ALLOWED, _OTHER = 22, 8080
 
 #: Less than the second after which a call that nobody answered is made again (RFC 6298, 2.1).

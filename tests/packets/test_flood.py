@@ -27,12 +27,14 @@ from lab.namespaces import Host, Lab
 from lab.packets import TCP, LabPacket
 from lab.reexec import LabUnavailableError, ensure_privileges, in_user_namespace
 
+pytestmark = pytest.mark.alone
+
 #: Of each family.
 _CHANGES = 100
 
 #: Elements of the largest set: enough that loading it takes the kernel many times as long as one packet.
 #: Without root the kernel takes no transaction that is larger than a socket's buffer.
-_MANY = 500 if in_user_namespace() else 5000
+_MANY = 500 if in_user_namespace() else 2000
 
 #: Packets of a stream, each with other addresses and ports.
 _PACKETS = 64
@@ -303,8 +305,10 @@ def test_the_flood_sees_a_gap(hosts: t.Tuple[Host, Host], network: Network, tmp_
     streams = _streams(network)
     with Flood(hosts[0], streams, hosts[1]) as flood:
         hosts[0].nft("flush chain inet palisade input\nflush chain inet palisade output\n")
+        flood.await_more()
         changes.apply()
         hosts[0].nft("insert rule inet palisade input drop\ninsert rule inet palisade output drop\n")
+        flood.await_more()
         changes.apply()
         counts = flood.stop()
     assert all(count.lost if streams[name].allowed else count.leaked for name, count in counts.items()), counts

@@ -27,6 +27,8 @@ from .test_flood import NETWORKS, Changes, Network, _assert_no_gap, _nth, hosts,
 
 __all__ = ["hosts", "network"]
 
+pytestmark = pytest.mark.alone
+
 #: Without root the kernel takes no transaction that is larger than a socket's buffer.
 _RULES = 60 if in_user_namespace() else 400
 _MANY_RULES = 120 if in_user_namespace() else 1500

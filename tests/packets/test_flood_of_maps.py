@@ -26,6 +26,8 @@ from lab.reexec import LabUnavailableError, ensure_privileges, in_user_namespace
 from tests.lookup_tables import FIRST_SOURCE, SOURCES, Shape, lookup_table
 from tests.nft_versions import NftVersion, nft_versions
 
+pytestmark = pytest.mark.alone
+
 _CHANGES = 24
 
 #: Without root the kernel takes no transaction that is larger than a socket's buffer.
@@ -184,8 +186,10 @@ def test_the_flood_sees_a_gap_in_maps(hosts: t.Tuple[Host, Host], family: int) -
     streams = {"what is let in": _stream(family, allowed=True), "what is refused": _stream(family, allowed=False)}
     with Flood(host, streams, wire) as flood:
         host.nft("add element inet palisade by_protocol { tcp : accept }")
+        flood.await_more()
         changes.apply()
         host.nft("flush map inet palisade %s" % changes.top)
+        flood.await_more()
         changes.apply()
         counts = flood.stop()
     assert all(count.lost if streams[name].allowed else count.leaked for name, count in counts.items()), counts

@@ -18,6 +18,8 @@ from lab.connections import Server
 from lab.namespaces import Host, Lab
 from lab.reexec import ensure_privileges, why_unavailable
 
+pytestmark = pytest.mark.alone
+
 #: TCP sends the first segment again after a second (RFC 6298).
 _SECONDS = 10.0
 

@@ -18,6 +18,8 @@ from lab.packets import LabPacket
 
 from .samples import packet
 
+pytestmark = pytest.mark.alone
+
 FLOODED = """
 table inet palisade {
   set allowed4 {

@@ -31,6 +31,8 @@ from .test_flood import Changes, Network, _nth, network
 
 __all__ = ["network"]
 
+pytestmark = pytest.mark.alone
+
 #: Without root the kernel takes no transaction that is larger than a socket's buffer.
 _RULES = 120 if in_user_namespace() else int(os.environ.get("PALISADE_LOAD_RULES", "1000"))
 

@@ -21,6 +21,7 @@ CHECKOUT = pathlib.Path(__file__).resolve().parents[2]
 _WITHOUT_ROOT = ["unshare", "--user", "--map-user=1000", "--map-group=1000", "setpriv", "--bounding-set=-all"]
 
 
+@pytest.mark.carried
 @pytest.mark.parametrize("prefix", [[], _WITHOUT_ROOT], ids=["as-is", "without-root"])
 def test_demo(prefix: list[str]) -> None:
     reason = why_unavailable()

@@ -98,6 +98,7 @@ def test_going_back_holds_to_what_the_inventory_says_besides_policies(two: Fleet
     assert again.result("db1")["confirmation"]["state"] == "none"
 
 
+@pytest.mark.carried
 def test_counters_that_are_switched_off_go_from_the_kernel_of_that_host(two: Fleet) -> None:
     two.write("group_vars/databases.yml", "firewall_layout: Ordered")
     assert two.deploy().status == 0
@@ -199,6 +200,7 @@ def test_check_mode_of_a_play_changes_nothing(two: Fleet) -> None:
     assert two.run("site.yml", "--tags", "other").executions == {"web1": 0, "db1": 0}
 
 
+@pytest.mark.carried
 def test_drift_is_repaired(two: Fleet) -> None:
     two.deploy()
     before = two.table("web1")
@@ -272,6 +274,7 @@ def test_a_rolling_deploy_ends_with_the_first_failure(two: Fleet) -> None:
     assert two.deploy("-e", "palisade_hosts=webservers").recap.keys() == {"web1"}
 
 
+@pytest.mark.carried
 def test_absent_leaves_what_is_not_ours(two: Fleet) -> None:
     two.hosts["web1"].nft("table ip other { chain c { }\n}\n")
     two.deploy()

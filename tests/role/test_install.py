@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import pathlib
+import re
 import shutil
 import subprocess
 import tarfile
@@ -50,9 +51,13 @@ PLUGINS = [
 Run = t.Callable[..., str]
 
 
-@pytest.fixture(name="run")
-def fixture_run(ansible_environment: t.Dict[str, str], tmp_path: pathlib.Path) -> Run:
+@pytest.fixture(name="run", scope="module")
+def fixture_run(
+    ansible_environment_below: t.Callable[[pathlib.Path], t.Dict[str, str]], tmp_path_factory: pytest.TempPathFactory
+) -> Run:
     """Runs a command of Ansible, away from the checkout, and returns what it printed."""
+    folder = tmp_path_factory.mktemp("away")
+    ansible_environment = ansible_environment_below(folder)
 
     def run(*command: str, collections: t.Optional[pathlib.Path] = None) -> str:
         environment = dict(ansible_environment)
@@ -61,7 +66,7 @@ def fixture_run(ansible_environment: t.Dict[str, str], tmp_path: pathlib.Path) -
         result = subprocess.run(
             command,
             env=environment,
-            cwd=tmp_path,
+            cwd=folder,
             stdin=subprocess.DEVNULL,
             capture_output=True,
             text=True,
@@ -73,24 +78,31 @@ def fixture_run(ansible_environment: t.Dict[str, str], tmp_path: pathlib.Path) -
     return run
 
 
-@pytest.fixture(name="artifact")
-def fixture_artifact(run: Run, tmp_path: pathlib.Path) -> pathlib.Path:
+@pytest.fixture(name="artifact", scope="module")
+def fixture_artifact(run: Run, tmp_path_factory: pytest.TempPathFactory) -> pathlib.Path:
     """The built archive."""
-    run("ansible-galaxy", "collection", "build", str(CHECKOUT), "--output-path", str(tmp_path / "dist"))
-    (archive,) = (tmp_path / "dist").iterdir()
+    folder = tmp_path_factory.mktemp("dist")
+    run("ansible-galaxy", "collection", "build", str(CHECKOUT), "--output-path", str(folder))
+    (archive,) = folder.iterdir()
     return archive
 
 
-@pytest.fixture(name="installed")
-def fixture_installed(run: Run, artifact: pathlib.Path, tmp_path: pathlib.Path) -> pathlib.Path:
+@pytest.fixture(name="everything", scope="module")
+def fixture_everything(run: Run, artifact: pathlib.Path, tmp_path_factory: pytest.TempPathFactory) -> pathlib.Path:
     """A folder of collections with the archive installed, without the network."""
-    collections = tmp_path / "collections"
+    collections = tmp_path_factory.mktemp("collections")
     # Elsewhere on the path, the checkout would count as installed already.
     run(
         *("ansible-galaxy", "collection", "install", str(artifact), "-p", str(collections), "--offline"),
         collections=collections,
     )
     return collections
+
+
+@pytest.fixture(name="installed")
+def fixture_installed(everything: pathlib.Path, tmp_path: pathlib.Path) -> pathlib.Path:
+    """The same, for one test to take something away from."""
+    return pathlib.Path(shutil.copytree(everything, tmp_path / "collections"))
 
 
 def _top(name: str) -> str:
@@ -139,13 +151,20 @@ def test_works_installed(run: Run, installed: pathlib.Path, *, only_run_time: bo
             documented = json.loads(run("ansible-doc", "--json", "-t", kind, *names, collections=installed))
             assert sorted(documented) == sorted(names)
             assert all(documented[name]["doc"]["collection"] == "palisade.nftables" for name in names)
-    for role in ROLES:
-        name = "palisade.nftables.%s" % role
-        assert name in json.loads(run("ansible-doc", "--json", "-t", "role", name, collections=installed))
-    for playbook in PLAYBOOKS:
-        run("ansible-playbook", "palisade.nftables.%s" % playbook, "--syntax-check", collections=installed)
+    names = ["palisade.nftables.%s" % role for role in ROLES]
+    assert sorted(json.loads(run("ansible-doc", "--json", "-t", "role", *names, collections=installed))) == names
+    _check_playbooks(run, root, installed)
 
 
-@pytest.mark.parametrize("playbook", PLAYBOOKS)
-def test_the_checkout_runs_its_playbooks_by_name(run: Run, playbook: str) -> None:
-    run("ansible-playbook", "palisade.nftables.%s" % playbook, "--syntax-check")
+def _check_playbooks(run: Run, root: pathlib.Path, collections: t.Optional[pathlib.Path] = None) -> None:
+    """Ansible finds all of them by their names, below the folder, and takes what they say."""
+    names = ["palisade.nftables.%s" % playbook for playbook in PLAYBOOKS]
+    output = run("ansible-playbook", *names, "--syntax-check", collections=collections)
+    found = re.findall(r"^playbook: (.*)$", output, re.MULTILINE)
+    assert [pathlib.Path(path).resolve() for path in found] == [
+        root.resolve() / "playbooks" / ("%s.yml" % playbook) for playbook in PLAYBOOKS
+    ]
+
+
+def test_the_checkout_runs_its_playbooks_by_name(run: Run) -> None:
+    _check_playbooks(run, CHECKOUT)

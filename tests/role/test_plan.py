@@ -48,6 +48,7 @@ def test_a_first_deploy(web: Fleet) -> None:
     assert web.table("web1") == ""
 
 
+@pytest.mark.carried
 def test_a_change_and_a_form(web: Fleet) -> None:
     assert web.deploy().status == 0
     before = web.table("web1")
@@ -71,6 +72,7 @@ _HTTP = """\
 """
 
 
+@pytest.mark.carried
 def test_a_table_that_was_edited_by_hand(web: Fleet) -> None:
     assert web.deploy().status == 0
     web.hosts["web1"].nft("insert rule inet palisade ingress tcp dport 23 accept comment byhand\n")

@@ -10,10 +10,14 @@ import shlex
 import sys
 import typing as t
 
+import pytest
+
 from lab.connections import Server, probe_tcp
 
 if t.TYPE_CHECKING:
     from .fleet import Fleet
+
+pytestmark = pytest.mark.carried
 
 POLICIES = """
     firewall_profile: netcup

@@ -116,6 +116,7 @@ def test_as_the_policies_say(web: Fleet) -> None:
     assert set(shown_lines("web1: ")) <= printed_lines(run)
 
 
+@pytest.mark.carried
 def test_which_layer_refuses(web: Fleet) -> None:
     """Every question gets the layer that really refuses it, although one rule of ours counts them all."""
     host = web.hosts["web1"]
@@ -142,6 +143,7 @@ def test_which_layer_refuses(web: Fleet) -> None:
     assert set(shown_lines("tcp 192.0.2.1 port 8001")) <= printed_lines(run)
 
 
+@pytest.mark.carried
 def test_what_is_open_that_should_not_be(web: Fleet) -> None:
     """A rule that somebody added by hand opens a port; and silence over UDP is told by what the host counted."""
     host = web.hosts["web1"]
@@ -181,6 +183,7 @@ firewall_policies:
 """
 
 
+@pytest.mark.carried
 def test_between_hosts_both_have_a_say(fleet: Fleet) -> None:
     """The policies of the asking host count on the way out, those of the other on the way in; two hosts ask."""
     addresses = {"db1": "192.0.2.2", "web1": WEB, "web2": "192.0.2.3"}
@@ -224,6 +227,7 @@ firewall_policies:
 """
 
 
+@pytest.mark.carried
 def test_what_a_safeguard_of_the_asking_host_lets_out(fleet: Fleet) -> None:
     """Its variables do not know its resolver. The host does, so it is looked at before anything is said to differ."""
     fleet.add("db1", "192.0.2.2", firewall_assigned=["resolver"])

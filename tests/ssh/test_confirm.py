@@ -123,6 +123,7 @@ def test_a_connection_that_comes_after_the_timer_ran_out_is_told_what_kept_it(si
     assert_nothing_waits(host)
 
 
+@pytest.mark.carried
 def test_a_lost_controller_leaves_the_rules_from_before_and_the_next_run_says_so(site: Site) -> None:
     host = site.hosts[_HOST]
     assert _deploy(site, OPEN)[0] == 0
@@ -143,6 +144,7 @@ def test_a_lost_controller_leaves_the_rules_from_before_and_the_next_run_says_so
     assert "did not stay" not in _deploy(site, OPEN)[1]
 
 
+@pytest.mark.carried
 def test_a_change_whose_timer_was_killed_is_taken_back_by_the_next_run(site: Site) -> None:
     host = site.hosts[_HOST]
     assert _deploy(site, OPEN)[0] == 0
@@ -165,6 +167,7 @@ def _listen(host: Host, address: str) -> socket.socket:
     return listener
 
 
+@pytest.mark.carried
 def test_what_the_host_must_reach_is_asked_before_and_after(site: Site) -> None:
     host = site.hosts[_HOST]
     cut_off = {
@@ -234,13 +237,18 @@ def test_a_rollback_goes_back_to_the_ruleset_from_before_and_forward_again(site:
     assert (status, files_of(host)) == (0, "")
 
 
+@pytest.mark.carried
 def test_an_earlier_ruleset_is_forgotten_after_five_others(site: Site) -> None:
     host = site.hosts[_HOST]
+    site.write_inventory({**OPEN, "firewall_assigned": ["ssh", "more"], "firewall_confirm_timeout": 0})
+    plays = []
     for port in range(7):
         rule = {"direction": "ingress", "protocol": "tcp", "destination_ports": 8000 + port, "action": "accept"}
         policies = {**OPEN["firewall_policies"], "more": {"rules": [rule]}}
-        variables = {**OPEN, "firewall_policies": policies, "firewall_assigned": ["ssh", "more"]}
-        assert _deploy(site, {**variables, "firewall_confirm_timeout": 0})[0] == 0
+        plays.append({**role_play(_HOST), "vars": {"firewall_policies": policies}})
+    done = site.run(plays, "-v")
+    assert done.returncode == 0, done.stdout
+    assert "changed=7" in done.stdout
     assert len(host.run(["ls", "/etc/palisade/history"]).stdout.split()) == 6
 
 
@@ -256,6 +264,7 @@ def test_an_sshd_that_answers_and_wants_a_person_proves_the_way_in(site: Site) -
     assert_nothing_waits(host)
 
 
+@pytest.mark.carried
 def test_two_runs_at_once_are_one_and_a_refusal(site: Site) -> None:
     host = site.hosts[_HOST]
     assert _deploy(site, OPEN)[0] == 0

@@ -269,6 +269,7 @@ def _listen_drops(host: LabHost) -> int:
     return int(values[names.index("ListenDrops")])
 
 
+@pytest.mark.alone
 class TestUnderFire:
     """No connection that is allowed is refused, and none that is refused is let through, while others go."""
 
