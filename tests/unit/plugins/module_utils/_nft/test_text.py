@@ -34,6 +34,7 @@ from ansible_collections.palisade.nftables.plugins.module_utils._compile.table i
 )
 from ansible_collections.palisade.nftables.plugins.module_utils._core.intervals import IntervalSet
 from ansible_collections.palisade.nftables.plugins.module_utils._nft.text import (
+    map_body,
     render_load,
     render_rule,
     render_table,
@@ -167,6 +168,18 @@ def test_every_nft_takes_every_atom(nft: NftVersion, tmp_path: pathlib.Path) -> 
     assert found == len(every) + len(RULES) * len(texts)
 
 
+@pytest.mark.parametrize(
+    ("elements", "size"), [(0, 12), (1, 12), (11, 12), (12, 24), (23, 24), (24, 48), (95, 96), (96, 192), (9000, 12288)]
+)
+def test_a_map_of_exact_keys_has_room_for_one_more(elements: int, size: int) -> None:
+    """Somebody's own element is taken, and found by the next run."""
+    keys = tuple(MapElement(((number, number),), ACCEPT) for number in range(elements))
+    assert "\t\tsize %d" % size in map_body(NamedMap("m", (Field.SOURCE4,), keys), elements=False)
+    # In an interval map the kernel counts both ends of each, and nothing is gained.
+    ranges = (MapElement(((0, 1),), ACCEPT), *(MapElement(key, ACCEPT) for key in [((5, 5),)] * elements))
+    assert "size" not in "".join(map_body(NamedMap("m", (Field.SOURCE4,), ranges), elements=False))
+
+
 def test_a_table() -> None:
     table = Table(
         counters=("egress/default",),
@@ -199,6 +212,7 @@ table inet palisade {
 
 	map empty {
 		type ipv4_addr : verdict
+		size 12
 	}
 
 	# By source
