@@ -13,7 +13,6 @@ import os
 import time
 import typing as t
 
-from .._compile.table import TABLE_NAME
 from . import unconfirmed
 from .boot import RULESET
 from .confirm import (
@@ -21,6 +20,7 @@ from .confirm import (
     Phase,
     check_answers,
     check_connection_is_new,
+    check_in_force,
     client_of,
     expect_pending,
     why_not_confirmed,
@@ -30,6 +30,7 @@ from .counting import forget_counting, note_load
 from .errors import HostError
 from .files import Files
 from .history import InForce, recall, remember, remove_history
+from .kernel import outcome
 from .loading import ApplyError, UnknownOutcomeError, apply_plan, load
 from .lock import hold_lock
 from .nft import Nft, NftMissingError, find_nft
@@ -161,6 +162,10 @@ def _begin(plan: Plan, options: Options, host: Host, nft: Nft, wanted: Wanted) -
     except ApplyError:
         unconfirmed.forget(files, pending)
         raise
+    with contextlib.suppress(HostError):
+        # Where no namespace can be made, nothing else tells what the kernel makes of the text.
+        record = outcome(nft, plan.table, plan.comparison, len(transactions)).record
+        unconfirmed.note_record(files, pending, record)
     plan.result["confirmation"] = {
         "state": "pending",
         "token": pending.token,
@@ -179,7 +184,8 @@ def _confirm(options: Options, host: Host, nft: Nft, wanted: Wanted) -> Result:
         if not confirm.answered:
             check_connection_is_new(pending, client_of(host.environ))
         notes = check_answers(files, pending, checks(wanted.facts, confirm.must_reach, host.root))
-        plan = make_plan(options, host, nft, wanted)
+        plan = make_plan(options, host, nft, wanted, pending.record)
+        check_in_force(files, pending, plan.change)
         check_writable(files, plan.persistence)
     except HostError as exc:
         if unconfirmed.find_pending(files) is None:
@@ -188,11 +194,6 @@ def _confirm(options: Options, host: Host, nft: Nft, wanted: Wanted) -> Result:
         raise why_not_confirmed(pending, exc) from exc
     waited = unconfirmed.seconds_waited(pending)
     unconfirmed.forget(files, pending)
-    if not plan.change.is_tidying:
-        raise ApplyError(
-            "the change was confirmed and stays in force, but meanwhile something changed on this host: the table inet "
-            "%s, or what a safeguard goes by. Run again" % TABLE_NAME
-        )
     _keep(options, host, nft, wanted, plan)
     plan.result["notes"].extend(notes)
     plan.result["confirmation"] = {"state": "confirmed", "waited": round(waited, 1)}

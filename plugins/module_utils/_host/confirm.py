@@ -18,6 +18,8 @@ import enum
 import os
 import typing as t
 
+from .._compile.table import TABLE_NAME
+from .._nft.changes import Change
 from . import unconfirmed
 from ._discovery.session import find_ssh_connection
 from .errors import HostError
@@ -108,14 +110,38 @@ def check_answers(files: Files, pending: Pending, checks: t.Mapping[str, Check])
             "%s did not answer before this change either" % name for name, was in pending.answered.items() if not was
         ]
     reason = "this host no longer reached %s, which had answered before it" % ", ".join(silent)
-    restored = unconfirmed.withdraw(files, pending, reason)
-    report = unconfirmed.report_taken_back(files, pending.token) or reason
-    if restored:
-        unconfirmed.forget_taken_back(files)
+    report = _take_back(files, pending, reason)
     instead = "leave it out of firewall_must_reach"
     if not all(name.endswith(NAMED) for name in silent):
         instead = "where that is meant, make this change with firewall_confirm_timeout: 0"
     raise UnconfirmedError("%s Let the policies accept it (egress), or %s." % (report, instead))
+
+
+def check_in_force(files: Files, pending: Pending, change: Change) -> None:
+    """Whether what came about is what was to be confirmed: the new connection proves nothing of other rules.
+
+    Args:
+        change: What it takes now to come to what was wanted.
+
+    Raises:
+        UnconfirmedError: Something has put other rules in force. The change was taken back.
+    """
+    if not change.is_tidying:
+        reason = "other rules were in force than those that were to be confirmed"
+        report = _take_back(files, pending, reason)
+        raise UnconfirmedError(
+            "%s Something else on this host changed the table inet %s meanwhile, or what a safeguard goes by. Run again"
+            % (report, TABLE_NAME)
+        )
+
+
+def _take_back(files: Files, pending: Pending, reason: str) -> str:
+    """Takes the change back at once; what became of it. What could not be restored is told by the next run, too."""
+    restored = unconfirmed.withdraw(files, pending, reason)
+    report = unconfirmed.report_taken_back(files, pending.token) or reason
+    if restored:
+        unconfirmed.forget_taken_back(files)
+    return report
 
 
 def why_not_confirmed(pending: Pending, exc: HostError) -> UnconfirmedError:

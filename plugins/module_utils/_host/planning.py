@@ -103,10 +103,15 @@ def find_wanted(options: Options, host: Host) -> Wanted:
     return Wanted(firewall, compiled, safeguards, guard, facts, program, ssh_port)
 
 
-def make_plan(options: Options, host: Host, nft: Nft, wanted: Wanted) -> Plan:
+def make_plan(options: Options, host: Host, nft: Nft, wanted: Wanted, loaded: str = "") -> Plan:
+    """What it takes to come to what is wanted.
+
+    Args:
+        loaded: A record of what was loaded a moment ago, instead of that of the last run.
+    """
     table = WantedTable(wanted.compiled.table)
     record = host.files.read(RECORD)
-    comparison = compare(nft, table, record, trial=options.check_mode)
+    comparison = compare(nft, table, loaded or record, trial=options.check_mode)
     safeguard = safeguard_of(wanted.firewall, host.root, wanted.ssh_port)
     persistence = plan_persistence(
         host.files, options.persist, table.load_text, os.path.realpath(nft.path), safeguard=safeguard

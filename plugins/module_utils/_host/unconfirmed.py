@@ -54,6 +54,7 @@ class Pending(t.NamedTuple):
         timer: For :mod:`.watchdog`.
         client: ``ADDRESS PORT`` of the connection that it was made over; empty where that is not known.
         answered: What answered before it was made, see :mod:`.reachability`.
+        record: What the kernel held right after it was loaded, see :mod:`.kernel`; empty until then.
     """
 
     token: str
@@ -63,6 +64,7 @@ class Pending(t.NamedTuple):
     timer: str
     client: str
     answered: t.Mapping[str, bool]
+    record: str = ""
 
 
 def undo_texts(nft: Nft, change: Change, *, exists: bool) -> t.Tuple[str, ...]:
@@ -122,6 +124,13 @@ def wait(
         clean(files)
         raise
     return waiting
+
+
+def note_record(files: Files, pending: Pending, record: str) -> None:
+    """Keeps what was learned of the kernel when it was loaded: the confirmation compares with that."""
+    described = json.loads(files.read(_PENDING) or "{}")
+    if described.get("token") == pending.token:
+        files.write(_PENDING, json.dumps({**described, "record": record}), _FILE_MODE)
 
 
 def find_pending(files: Files) -> t.Optional[Pending]:

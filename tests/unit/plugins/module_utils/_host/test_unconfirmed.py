@@ -14,7 +14,7 @@ import typing as t
 
 import pytest
 
-from ansible_collections.palisade.nftables.plugins.module_utils._host import unconfirmed, watchdog
+from ansible_collections.palisade.nftables.plugins.module_utils._host import scratch, unconfirmed, watchdog
 from ansible_collections.palisade.nftables.plugins.module_utils._host.apply import run
 from ansible_collections.palisade.nftables.plugins.module_utils._host.confirm import Confirm, Phase
 from ansible_collections.palisade.nftables.plugins.module_utils._host.options import Host, Options, Result
@@ -235,6 +235,38 @@ def test_a_clock_that_is_set_makes_no_timer_longer_or_shorter(
     assert 500 < unconfirmed.seconds_left(pending) <= 600
     waited = machine.run(_OTHER, Confirm(Phase.CONFIRM, token=token))["confirmation"]["waited"]
     assert 0 <= waited < 100
+
+
+@pytest.mark.parametrize(
+    "command", ["flush ruleset\n", "insert rule inet palisade ingress accept\n"], ids=["all is gone", "another rule"]
+)
+def test_other_rules_than_those_that_were_made_are_not_confirmed(machine: Machine, command: str) -> None:
+    """What was proved would be that they let in, or that none keep anybody out."""
+    (machine.root / "run/systemd/system").mkdir(parents=True)
+    machine.run(OFFICE_AND_WEB, Confirm())
+    ruleset, files = machine.ruleset(), machine.files()
+    token = machine.begin(_OTHER)
+    machine.network.nft(command)
+    with pytest.raises(UnconfirmedError, match="other rules were in force than those that were to be confirmed"):
+        machine.run(_OTHER, Confirm(Phase.CONFIRM, token=token))
+    assert machine.ruleset() == ruleset
+    assert machine.files() == files
+
+
+def test_without_namespaces_a_change_is_confirmed_as_well(machine: Machine, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse() -> None:
+        raise PermissionError(1, "Operation not permitted")
+
+    monkeypatch.setattr(scratch, "_unshare_network", refuse)
+    for variables in (OFFICE_AND_WEB, _OTHER, OFFICE_AND_WEB):
+        token = machine.begin(variables)
+        result = machine.run(variables, Confirm(Phase.CONFIRM, token=token))
+        assert result["confirmation"]["state"] == "confirmed"
+        assert not machine.run(variables, Confirm())["changed"]
+    token = machine.begin(_OTHER)
+    machine.network.nft("insert rule inet palisade ingress accept\n")
+    with pytest.raises(UnconfirmedError, match="other rules were in force"):
+        machine.run(_OTHER, Confirm(Phase.CONFIRM, token=token))
 
 
 def test_a_plan_says_that_what_it_sees_may_not_stay(machine: Machine) -> None:
