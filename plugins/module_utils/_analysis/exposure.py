@@ -81,6 +81,9 @@ _WORLD = 16
 #: Parts of what a rule decides that are looked at.
 _MOST_PARTS = 16
 
+#: Steps that putting them together may take: it is asked for each service of each rule.
+_MOST_STEPS = 500
+
 #: Ports of the services that come with a system, and that a program needs privileges for.
 _SYSTEM_PORTS: Intervals = ((0, 1023),)
 
@@ -173,7 +176,8 @@ def _decided_for_everybody(chain: DecidedChain, rule: DecidedRule, asked: Region
         # As a rule, which spares most questions.
         return found
     sources = IntervalSet()
-    for part, _number in zip(chain.each(asked, rule.bits), range(_MOST_PARTS)):
+    parts = chain.matches.each(asked, chain.every, rule.bits, _MOST_STEPS)
+    for part, _number in zip(parts, range(_MOST_PARTS)):
         sources |= IntervalSet(part[SOURCE])
         if _is_everybody(sources, asked):
             return part
