@@ -28,6 +28,7 @@ from .closing import Closing
 from .namespaces import Host, HostProcess, LabError
 from .netlink import Netlink
 from .packets import LabPacket
+from .processors import on_processor
 
 _SENDER = pathlib.Path(__file__).with_name("sender.py")
 _TABLE = "lab_flood"
@@ -286,20 +287,16 @@ class Flood(Closing):
         """
         inward = {one.packets[0].interface for one in self._streams.values() if one.packets[0].direction == "ingress"}
         expected = 0
-        allowed = os.sched_getaffinity(0)
-        try:
-            for interface in inward:
-                header = self._frame_header(interface, 4)
-                wire = t.cast("Host", self._wire)
-                with wire.socket(socket.AF_PACKET, socket.SOCK_RAW, 0) as opened:
-                    wire.call(opened.bind, (self._interfaces[interface], 0))
-                    for processor in self._processors:
-                        os.sched_setaffinity(0, {processor})
+        for interface in inward:
+            header = self._frame_header(interface, 4)
+            wire = t.cast("Host", self._wire)
+            with wire.socket(socket.AF_PACKET, socket.SOCK_RAW, 0) as opened:
+                wire.call(opened.bind, (self._interfaces[interface], 0))
+                for processor in self._processors:
+                    with on_processor(processor):
                         expected += 1
                         opened.send(header + frames.fence(4, _FENCE))
                         self._await_counter("fence", expected, "the kernel handles no frames")
-        finally:
-            os.sched_setaffinity(0, allowed)
 
     def _await_counter(self, name: str, least: int, problem: str) -> None:
         deadline = time.monotonic() + _SECONDS

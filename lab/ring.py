@@ -30,6 +30,7 @@ from .closing import Closing
 from .namespaces import Host, Lab, LabError
 from .netlink import Netlink
 from .packets import LabPacket
+from .processors import before_others, on_processor
 
 INTERFACE = "eth0"
 
@@ -269,10 +270,7 @@ class RingLab(Closing):
             LabError: Round after round was disturbed.
         """
         arrived = 0
-        allowed = os.sched_getaffinity(0)
-        # What is sent is handled on the same processor, within the call.
-        os.sched_setaffinity(0, {min(allowed)})
-        try:
+        with on_processor(min(os.sched_getaffinity(0))), before_others():
             for _attempt in range(_ATTEMPTS):
                 before = self._counted()
                 seconds = [ring.send(min(segment, ring.size - position)) for position in range(0, ring.size, segment)]
@@ -282,8 +280,6 @@ class RingLab(Closing):
                     return Round(seconds, after.accepted - before.accepted)
                 # The kernel may have put packets off, and the next round counts without them.
                 self._await_arrivals(before.arrived + ring.size)
-        finally:
-            os.sched_setaffinity(0, allowed)
         raise LabError("%d packets were sent, and %d new flows arrived" % (ring.size, arrived))
 
     def _counted(self) -> _Counted:

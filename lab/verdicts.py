@@ -34,6 +34,7 @@ from .closing import Closing
 from .namespaces import Lab, LabError
 from .netlink import Netlink
 from .packets import LabPacket
+from .processors import on_processor
 
 ACCEPT, DROP, REJECT = "accept", "drop", "reject"
 
@@ -314,10 +315,7 @@ class VerdictLab(Closing):
     def _send(self, batch: t.Mapping[int, _Sent]) -> t.Dict[int, bytes]:
         """Sends the batch, and returns by number in which state and where the kernel saw each packet."""
         missing: t.Mapping[int, _Sent] = batch
-        allowed = os.sched_getaffinity(0)
-        # On one processor, frames are handled in the order in which they were sent.
-        os.sched_setaffinity(0, {min(allowed)})
-        try:
+        with on_processor(min(os.sched_getaffinity(0))):
             for attempt in range(_ATTEMPTS):
                 self._send_once(missing)
                 early = self._await_fences(
@@ -326,8 +324,6 @@ class VerdictLab(Closing):
                 missing = {number: one for number, one in batch.items() if number not in early}
                 if not missing:
                     return early
-        finally:
-            os.sched_setaffinity(0, allowed)
         raise LabError(
             "the kernel never saw %d packets, such as %r" % (len(missing), next(iter(missing.values())).packet)
         )

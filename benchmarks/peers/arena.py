@@ -16,6 +16,7 @@ from lab.closing import Closing
 from lab.namespaces import Host, Lab, LabError, default_private
 from lab.netlink import Netlink
 from lab.packets import TCP, LabPacket
+from lab.processors import before_others
 from lab.ring import Ring
 
 _INTERFACE = "eth0"
@@ -203,15 +204,11 @@ def take_turns(entries: t.Mapping[str, t.Tuple[Seat, Ring]], rounds: int) -> t.D
 
     What else the machine does disturbs a segment of the packets here and there, not the figure.
     """
-    nice = os.getpriority(os.PRIO_PROCESS, 0)
-    os.setpriority(os.PRIO_PROCESS, 0, -20)
-    try:
+    with before_others():
         turns = {name: _Turn(seat, ring) for name, (seat, ring) in entries.items()}
         for _round in range(rounds):
             for turn in turns.values():
                 turn.take()
-    finally:
-        os.setpriority(os.PRIO_PROCESS, 0, nice)
     return {name: Timed(turn.nanoseconds, turn.share) for name, turn in turns.items()}
 
 
