@@ -138,7 +138,7 @@ def _begin(plan: Plan, options: Options, host: Host, nft: Nft, wanted: Wanted) -
     files, confirm = host.files, options.confirm
     environ = os.environ if host.environ is None else host.environ
     undo = unconfirmed.undo_texts(nft, plan.change, exists=plan.comparison.held is not None)
-    answered = ask(checks(wanted.facts, confirm.must_reach, host.root))
+    answered = ask(checks(wanted.facts, confirm.must_reach, host.root, host.search_path))
     pending = unconfirmed.wait(
         files,
         nft,
@@ -183,7 +183,7 @@ def _confirm(options: Options, host: Host, nft: Nft, wanted: Wanted) -> Result:
     try:
         if not confirm.answered:
             check_connection_is_new(pending, client_of(host.environ))
-        notes = check_answers(files, pending, checks(wanted.facts, confirm.must_reach, host.root))
+        notes = check_answers(files, pending, checks(wanted.facts, confirm.must_reach, host.root, host.search_path))
         plan = make_plan(options, host, nft, wanted, pending.record)
         check_in_force(files, pending, plan.change)
         check_writable(files, plan.persistence)

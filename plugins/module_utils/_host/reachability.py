@@ -26,6 +26,7 @@ from ._discovery.routes import interface_of
 from ._discovery.systemd import Services
 from ._discovery.time_servers import time_server_hosts
 from ._discovery.tree import Tree
+from .time_in_use import server_in_use
 from .udp_questions import (
     NTP_OCTETS,
     dns_question,
@@ -59,11 +60,14 @@ Check = t.Callable[[], bool]
 _IsAnswer = t.Callable[[bytes, bytes], bool]
 
 
-def checks(facts: HostFacts, must_reach: t.Sequence[Target], root: str = "/") -> t.Dict[str, Check]:
+def checks(
+    facts: HostFacts, must_reach: t.Sequence[Target], root: str = "/", search_path: t.Optional[str] = None
+) -> t.Dict[str, Check]:
     """What is to be asked, each by a description for people.
 
     Args:
         must_reach: Hosts, by name or address, and TCP ports.
+        search_path: Where programs are looked for; None: in PATH.
     """
     tree = Tree(root)
     found: t.Dict[str, Check] = {}
@@ -75,7 +79,7 @@ def checks(facts: HostFacts, must_reach: t.Sequence[Target], root: str = "/") ->
             server = Server(address, DNS_PORT, DNS_PROTOCOLS)
             # It answers much from memory, which proves nothing.
             found["the resolver %s on this host" % address] = _asker(server, new_dns_question, is_found_out)
-    for server in _time_servers(facts, tree):
+    for server in _time_servers(facts, tree, search_path):
         found["the time server %s" % _named(server, NTP_PORT)] = _asker(server, ntp_question, _is_time)
     for family, address in _ELSEWHERE.items():
         found["a default route (%s)" % family] = _router(address)
@@ -162,13 +166,18 @@ def _is_elsewhere(text: str) -> bool:
     return address is not None and not (address.is_loopback or address.is_unspecified)
 
 
-def _time_servers(facts: HostFacts, tree: Tree) -> t.List[Server]:
-    """Time servers by address, and those that are named or leased, which the facts have as anywhere."""
+def _time_servers(facts: HostFacts, tree: Tree, search_path: t.Optional[str]) -> t.List[Server]:
+    """Time servers by address, and those that are named or leased, which the facts have as anywhere.
+
+    Where no file names one, it is the one that is asked at present.
+    """
     found = [server for server in facts.ntp_servers if server.address is not None]
     anywhere = [server for server in facts.ntp_servers if server.address is None]
     if anywhere:
         services = Services(tree)
-        for host in time_server_hosts(tree, services, read_network(tree, services)):
+        hosts = time_server_hosts(tree, services, read_network(tree, services))
+        in_use = None if hosts else server_in_use(tree, search_path)
+        for host in hosts if in_use is None else (in_use,):
             # The exchange of keys may be with another one.
             found.extend(Server(host, one.port, one.protocols) for one in anywhere if "udp" in one.protocols)
     return found[:_MOST_TIME_SERVERS]

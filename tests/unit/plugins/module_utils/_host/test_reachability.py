@@ -196,3 +196,45 @@ def test_a_time_server_with_a_name_is_asked_where_the_name_leads(
     assert _answered(addressed, facts, tmp_path) == {"the time server localhost": False}
     with _answers(addressed, 123, lambda _asked: bytes(48), "127.0.0.1"):
         assert _answered(addressed, facts, tmp_path) == {"the time server localhost": True}
+
+
+def _stand_in(tmp_path: pathlib.Path, lines: str) -> str:
+    """The folder of a timedatectl of our own: the real one needs systemd, and a server to tell of."""
+    program = tmp_path / "bin/timedatectl"
+    program.parent.mkdir()
+    program.write_text("#!/bin/sh\n%s\n" % lines)
+    program.chmod(0o755)
+    return str(program.parent)
+
+
+def _time_servers_asked(tmp_path: pathlib.Path, search_path: str) -> t.Set[str]:
+    facts = HostFacts(ntp_servers=(Server(None, 123, ("udp",)),))
+    return {name for name in checks(facts, (), str(tmp_path), search_path) if "time server" in name}
+
+
+@pytest.mark.parametrize(
+    ("says", "server"),
+    [
+        ("echo 192.0.2.7", "192.0.2.7"),
+        ("echo 2001:db8::7%eth0", "2001:db8::7"),
+        ("echo", None),
+        ("echo n/a", None),
+        ("echo 192.0.2.7; exit 1", None),
+    ],
+)
+def test_the_time_server_that_no_file_names_is_the_one_in_use(
+    tmp_path: pathlib.Path, says: str, server: t.Optional[str]
+) -> None:
+    """systemd-timesyncd as Debian has it."""
+    (tmp_path / "run/systemd/timesync").mkdir(parents=True)
+    path = _stand_in(tmp_path, "[ \"$*\" = 'show-timesync --property=ServerAddress --value' ] || exit 2\n%s" % says)
+    assert _time_servers_asked(tmp_path, path) == (set() if server is None else {"the time server %s" % server})
+    # A name that is configured is asked, and not who happens to answer at present.
+    _write(tmp_path, "etc/systemd/timesyncd.conf", "[Time]\nNTP=ntp.example.com\n")
+    assert _time_servers_asked(tmp_path, path) == {"the time server ntp.example.com"}
+
+
+def test_nobody_is_asked_for_the_server_in_use_where_that_daemon_does_not_run(tmp_path: pathlib.Path) -> None:
+    path = _stand_in(tmp_path, "touch %s/was-run; echo 192.0.2.7" % tmp_path)
+    assert _time_servers_asked(tmp_path, path) == set()
+    assert not (tmp_path / "was-run").exists()
