@@ -17,7 +17,7 @@ import pytest
 
 from lab.namespaces import Host
 
-from .target import NEW, OLD, TIMEOUT, Target
+from .target import LONG_TIMEOUT, NEW, OLD, TIMEOUT, Target
 
 _NFT = str(shutil.which("nft"))
 
@@ -132,13 +132,14 @@ def test_a_run_while_nft_hangs_under_another_says_who_holds_the_lock(network: Ho
     assert target.run(OLD).returncode == 0
     old = target.state()
     namespace = os.readlink("/proc/%d/ns/net" % network.pid)
-    script = _BLOCKING % {"namespace": namespace, "number": 2, "first": "true", "nft": _NFT}
+    script = _BLOCKING % {"namespace": namespace, "number": 2, "first": 'echo $$ >"$0.hangs"', "nft": _NFT}
     path = _path_with(tmp_path / "bin", script)
-    loads = tmp_path / "bin" / "nft.loads"
+    hangs = tmp_path / "bin" / "nft.hangs"
     with concurrent.futures.ThreadPoolExecutor(1) as pool:
-        hanging = pool.submit(target.run, NEW, path=path, seconds=8)
-        deadline = time.monotonic() + 30
-        while not loads.exists() or len(loads.read_text(encoding="utf-8").splitlines()) < 2:
+        # Long enough for all that follows, on any machine; then it is ended.
+        hanging = pool.submit(target.run, NEW, path=path, seconds=LONG_TIMEOUT)
+        deadline = time.monotonic() + LONG_TIMEOUT
+        while not hangs.exists() or not hangs.read_text(encoding="utf-8").endswith("\n"):
             assert time.monotonic() < deadline, "nft was not reached"
             time.sleep(0.02)
         done = target.run(NEW, patience=0.5)
@@ -149,6 +150,7 @@ def test_a_run_while_nft_hangs_under_another_says_who_holds_the_lock(network: Ho
         command = network.run(["ps", "-o", "args=", "-p", holder.group(1)]).stdout
         assert "one_run.py" in command
         assert target.state() == old
+        network.run(["kill", "-KILL", hangs.read_text(encoding="utf-8").strip()])
         assert hanging.result().returncode == 1
     assert target.run(NEW).returncode == 0
     target.await_no_strays()
