@@ -242,6 +242,7 @@ ARGUMENT_SPEC = {
     "ports": {"type": "list", "elements": "raw", "default": []},
     "listeners": {"type": "list", "elements": "dict", "default": []},
     "most": {"type": "int", "default": 100},
+    "present": {"type": "bool"},
     "host": {"type": "str"},
     "packets": {"type": "list", "elements": "raw", "default": []},
     "answers": {"type": "list", "elements": "dict", "default": []},

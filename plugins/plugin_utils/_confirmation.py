@@ -96,7 +96,10 @@ class Confirmation:
             with _new_connection(self._connection):
                 return self._confirm(answered=False), ""
         except AnsibleError as exc:
-            complaint = str(exc)
+            return self._answered(str(exc))
+
+    def _answered(self, complaint: str) -> t.Tuple[t.Optional[Result], str]:
+        """The same over the connection that is open, if the complaint about a new one shows that it came about."""
         if not (_is_ssh(self._connection) and sshd_answered(complaint)):
             return None, complaint
         # The host's sshd answered over a new TCP connection, and that is what was to be proved.
