@@ -23,7 +23,7 @@ _ORDERS: t.Mapping[str, t.Mapping[str, t.Any]] = {
     "free": {"strategy": "free"},
 }
 
-#: Nobody has it. A host that is to reach it asks for three seconds, before a change and after it.
+#: Nobody has it. A host that is to reach it asks for three seconds before a change; after it nobody asks who was silent before.
 _NOBODY = "%s99" % CONTROLLER.rstrip("1")
 _ASKING_SECONDS = 3
 
@@ -69,9 +69,9 @@ def test_no_host_waits_for_the_hosts_behind_it() -> None:
         assert done.stdout.count('"state": "confirmed"') == len(names)
         waited = [float(seconds) for seconds in _WAITED.findall(done.stdout)]
         assert len(waited) == len(names)
-        assert all(_ASKING_SECONDS - 1 < seconds < timeout for seconds in waited), waited
+        assert all(seconds < timeout for seconds in waited), waited
         times = sorted(_confirmed_at(host) for host in site.hosts.values())
         # What the others ask before their changes alone is longer than any timer.
-        assert times[-1] - times[0] > 2 * _ASKING_SECONDS * (len(names) - 1) - 1 > timeout
+        assert times[-1] - times[0] > _ASKING_SECONDS * (len(names) - 1) - 1 > timeout
         for host in site.hosts.values():
             assert_nothing_waits(host)
