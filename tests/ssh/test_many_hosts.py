@@ -23,7 +23,7 @@ _ORDERS: t.Mapping[str, t.Mapping[str, t.Any]] = {
     "free": {"strategy": "free"},
 }
 
-#: Nobody has it. A host that is to reach it asks for three seconds before a change; after it nobody asks who was silent before.
+#: Nobody has it. A host that is to reach it asks for three seconds before a change, and not again after such silence.
 _NOBODY = "%s99" % CONTROLLER.rstrip("1")
 _ASKING_SECONDS = 3
 
