@@ -184,7 +184,8 @@ def map_body(named: NamedMap, *, elements: bool = True) -> t.List[str]:
 def _room(elements: int) -> int:
     """The size to declare for exact keys, with room for one more at least.
 
-    A table of hashes that cannot grow is looked up in a tenth less time than one that can. The kernel makes a power of
+    The kernel takes a table of hashes that cannot grow then, which is quicker to look up than one that can: among ten
+    thousand rules a packet costs 5 to 8 percent less (``benchmarks/run classify``). The kernel makes a power of
     two of places out of four thirds of the size (``nft_hash_buckets`` of nft_set_hash.c), so this is what they hold.
     """
     return 3 << max(2, (elements // 3).bit_length())

@@ -72,17 +72,12 @@ class Keys:
         found: t.Dict[Box, t.List[int]] = {}
         dimensions = (*kind.required, *kind.optional)
         required = len(kind.required)
-        counts = self._exact_counts if kind.exact else self._counts
         for position in self._possible(kind, scope, dimensions):
             sets = self._sets[position]
             box = tuple([sets[dimension] for dimension in dimensions])
             if None in box[:required] or (not required and box.count(None) == len(box)):
                 continue
-            count = counts[position]
-            keys = 1
-            for dimension in dimensions:
-                keys *= count[dimension]
-            if 0 < keys <= _MOST_KEYS:
+            if 0 < self.count(position, kind, dimensions) <= _MOST_KEYS:
                 found.setdefault(box, []).append(position)
         return found
 
