@@ -81,6 +81,11 @@ _PROTOCOL_WORDS = {
     136: "udplite",
 }
 _PORT_FIELDS = {Field.SOURCE_PORT: "sport", Field.DESTINATION_PORT: "dport"}
+#: What may be written with a mask instead of as a prefix, and of how many bits.
+_MASKED = (Field.SOURCE4, Field.DESTINATION4)
+_MASKED_BITS = 24
+#: So short chains are as easy to read in the text as in a listing.
+_FEW_RULES = 4
 _IMPLY_PROTOCOL = (Field.ICMP_TYPE, Field.ICMPV6_TYPE, Field.TCP_RESET)
 
 #: The types of a map's key. The fields that are not here have no numbers, or no type that every nft
@@ -198,9 +203,11 @@ def _elements(texts: t.Sequence[str]) -> t.List[str]:
 def chain_body(chain: TableChain) -> t.List[str]:
     """The lines between the braces of a chain."""
     lines = ["\t\ttype filter hook %s priority filter; policy accept;" % chain.hook] if chain.hook else []
+    # A chain that is refilled is brought back as nft lists it, so it is written as nft lists it.
+    masks = chain.constant and len(chain.rules) > _FEW_RULES
     for rule in chain.rules:
         lines.extend(_heading(rule.heading, "\t\t"))
-        lines.append("\t\t%s" % render_rule(rule))
+        lines.append("\t\t%s" % render_rule(rule, masks=masks))
     return lines
 
 
@@ -229,8 +236,14 @@ def _heading(text: str, indent: str) -> t.List[str]:
     return ["%s# %s" % (indent, safe_text(text, _LONGEST_HEADING))] if text else []
 
 
-def render_rule(rule: TableRule) -> str:
-    """One rule on one line, without its heading."""
+def render_rule(rule: TableRule, *, masks: bool = False) -> str:
+    """One rule on one line, without its heading.
+
+    Args:
+        masks: Whether an IPv4 prefix of 24 bits is written with its mask. nft lists either as the prefix, and loads 4
+            octets of the packet for the one, which the kernel compares in half of the time that it takes for the 3
+            octets of the other (``nft_payload_fast_eval`` of nf_tables_core.c).
+    """
     fields = {match.field for match in rule.matches}
     for statement in rule.statements:
         if isinstance(statement, Lookup):
@@ -243,7 +256,7 @@ def render_rule(rule: TableRule) -> str:
     )
     # A more telling expression implies the protocol, and replaces it.
     matches = [match for match in rule.matches if not (implied and match.field is Field.PROTOCOL)]
-    words = [_match(match, port_word) for match in matches]
+    words = [_match(match, port_word, masks=masks) for match in matches]
     words.extend(_statement(statement, rule.matches, port_word) for statement in rule.statements)
     if rule.comment:
         words.append('comment "%s"' % safe_text(rule.comment, _LONGEST_COMMENT))
@@ -269,7 +282,7 @@ def safe_text(text: str, longest: int) -> str:
     return encoded[:longest].decode("utf-8", "ignore").rstrip()
 
 
-def _match(match: Match, port_word: str) -> str:
+def _match(match: Match, port_word: str, *, masks: bool) -> str:
     field, value = match.field, match.value
     if field is Field.TCP_RESET:
         return "tcp flags & rst == rst"
@@ -277,12 +290,20 @@ def _match(match: Match, port_word: str) -> str:
     if isinstance(value, SetReference):
         return "%s @%s" % (expression, value.name)
     if isinstance(value, IntervalSet):
+        if masks and field in _MASKED and _is_masked(value):
+            return "%s & %s == %s" % (expression, _mask(field, _MASKED_BITS), format_address(4, value.intervals[0][0]))
         return "%s %s" % (expression, _one_of(_members(field, value)))
     words = ['"%s"' % word for word in value] if field in _QUOTED else list(value)
     if field is Field.STATE:
         # A list of states is a mask, not a set.
         return "%s %s" % (expression, ",".join(words))
     return "%s %s" % (expression, _one_of(words))
+
+
+def _is_masked(value: IntervalSet) -> bool:
+    (low, high), *more = value.intervals
+    size = 1 << (BITS[4] - _MASKED_BITS)
+    return not more and high - low + 1 == size and low % size == 0
 
 
 def _expression(field: Field, port_word: str) -> str:

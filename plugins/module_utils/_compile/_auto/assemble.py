@@ -19,7 +19,7 @@ from ..._core.intervals import IntervalSet
 from ..._policy.model import Action
 from ..digest import digest_of_elements, digest_of_rules
 from ..lowered import Box, LoweredRule
-from ..rules import FAMILY_WORDS, box_matches, comment_of, rule_rules
+from ..rules import FAMILY_WORDS, box_matches, comment_of, quick_first, rule_rules
 from ..table import (
     Field,
     Lookup,
@@ -27,7 +27,6 @@ from ..table import (
     Match,
     NamedMap,
     NamedSet,
-    SetReference,
     TableChain,
     TableRule,
     Verdict,
@@ -117,7 +116,7 @@ class Assembler:
 
     def _compared(self, matches: t.Tuple[Match, ...], step: Dispatch, element: Element) -> t.Iterator[TableRule]:
         """The rules of one element that has no map."""
-        matches = (*matches, *_element_matches(step, element))
+        matches = quick_first((*matches, *_element_matches(step, element)))
         only = _only_item(element.node)
         if only is not None and only.rule.action in _DIRECT:
             for rule in rule_rules(only.rule, (Box(),), self._sets):
@@ -137,7 +136,7 @@ class Assembler:
             yield from self._item(certain)
             return
         target = self._chain(Node([*before.steps, Rule(certain)]))
-        matches = _quick_first(tuple(box_matches(item.rule, _box(item), self._sets)))
+        matches = box_matches(item.rule, _box(item), self._sets)
         yield TableRule(matches, (Verdict(VerdictKind.GOTO, target),), comment_of(item.rule))
 
     def _single(self, item: Item) -> t.Sequence[TableRule]:
@@ -145,10 +144,7 @@ class Assembler:
         key = (id(item.rule), id(item.box), item.sets)
         known = self._singles.get(key)
         if known is None:
-            rules = [
-                dataclasses.replace(rule, matches=_quick_first(rule.matches))
-                for rule in rule_rules(item.rule, (_box(item),), self._sets)
-            ]
+            rules = list(rule_rules(item.rule, (_box(item),), self._sets))
             # With the item, because an identity is given anew once its owner is gone.
             known = self._singles[key] = (item, rules)
         return known[1]
@@ -337,13 +333,6 @@ def _numbers(found: t.Optional[Intervals], written: t.Optional[IntervalSet]) -> 
     if found is None:
         return None
     return IntervalSet(found) if len(found) == 1 or written is None else written
-
-
-def _quick_first(matches: t.Tuple[Match, ...]) -> t.Tuple[Match, ...]:
-    """Comparisons before lookups: most packets fail the first condition."""
-    if len(matches) < 2:
-        return matches
-    return tuple(sorted(matches, key=lambda match: isinstance(match.value, SetReference)))
 
 
 def _items(node: Node) -> t.Iterator[Item]:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import dataclasses
 import pathlib
 import re
+import subprocess
 import typing as t
 
 import pytest
@@ -34,13 +35,14 @@ from ansible_collections.palisade.nftables.plugins.module_utils._compile.table i
 )
 from ansible_collections.palisade.nftables.plugins.module_utils._core.intervals import IntervalSet
 from ansible_collections.palisade.nftables.plugins.module_utils._nft.text import (
+    chain_body,
     map_body,
     render_load,
     render_rule,
     render_table,
     safe_text,
 )
-from tests.nft_batch import list_loaded
+from tests.nft_batch import in_namespace, list_loaded
 from tests.nft_versions import NftVersion, nft_parameters
 from tests.properties.strategies import deterministic, texts
 
@@ -126,6 +128,53 @@ RULES: t.List[t.Tuple[t.Tuple[Match, ...], Statement, str]] = [
 def test_a_rule(matches: t.Tuple[Match, ...], statement: Statement, text: str) -> None:
     assert render_rule(TableRule(matches, (statement,))) == text
     assert render_rule(TableRule(matches, (statement,), comment="a[0]")) == text + ' comment "a[0]"'
+
+
+def chain_of_prefixes(rules: int, *, constant: bool) -> TableChain:
+    """Rules about prefixes of 23, 24 and 25 bits, and of 24 bits in IPv6."""
+    widths = [(Field.SOURCE4, 1 << 9), (Field.DESTINATION4, 1 << 8), (Field.SOURCE4, 1 << 7), (Field.SOURCE6, 1 << 104)]
+    made = []
+    for number in range(rules):
+        field, width = widths[number % len(widths)]
+        made.append(TableRule((Match(field, IntervalSet(((2 * width, 3 * width - 1),))),), (ACCEPT,), "x"))
+    return TableChain("prefixes", tuple(made), constant=constant)
+
+
+def test_a_long_constant_chain_has_masks_for_prefixes_of_24_bits() -> None:
+    lines = [line.strip() for line in chain_body(chain_of_prefixes(5, constant=True))]
+    assert lines == [
+        'ip saddr 0.0.4.0/23 accept comment "x"',
+        'ip daddr & 255.255.255.0 == 0.0.2.0 accept comment "x"',
+        'ip saddr 0.0.1.0/25 accept comment "x"',
+        'ip6 saddr 0:200::/24 accept comment "x"',
+        'ip saddr 0.0.4.0/23 accept comment "x"',
+    ]
+
+
+@pytest.mark.parametrize(("rules", "constant"), [(4, True), (5, False)])
+def test_a_short_chain_and_one_that_is_refilled_have_none(rules: int, constant: bool) -> None:
+    """What is refilled is brought back from a listing, where masks are prefixes."""
+    lines = chain_body(chain_of_prefixes(rules, constant=constant))
+    assert '\t\tip daddr 0.0.2.0/24 accept comment "x"' in lines
+
+
+@pytest.mark.parametrize("nft", nft_parameters())
+def test_every_nft_lists_masks_as_prefixes_and_compares_four_octets(nft: NftVersion, tmp_path: pathlib.Path) -> None:
+    table = dataclasses.replace(wide_table([]), chains=(chain_of_prefixes(5, constant=True),))
+    listed = list_loaded(nft, {"masks": render_load(table)}, tmp_path)["masks"]
+    assert "ip daddr 0.0.2.0/24 accept" in listed
+    assert "&" not in listed
+    shown = subprocess.run(
+        in_namespace([*nft.argv, "--debug=netlink", "-f", "-"]),
+        input=render_load(table),
+        capture_output=True,
+        text=True,
+        check=True,
+        timeout=60,
+    )
+    # The bytes that it loads of the packet: 4 of IPv4 addresses, 3 where nft has made its own of an IPv6 prefix.
+    loads = re.findall("payload load ([0-9]+)b @ network header [+] ([0-9]+) ", shown.stdout + shown.stderr)
+    assert loads == [("4", "12"), ("4", "16"), ("4", "12"), ("3", "8"), ("4", "12")]
 
 
 def wide_table(matches: t.Iterable[t.Tuple[Match, ...]]) -> Table:
