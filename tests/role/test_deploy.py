@@ -228,8 +228,8 @@ def test_a_host_in_both_groups_and_a_group_that_grows(two: Fleet) -> None:
 
     assert (run.status, run.changed()) == (0, {"web1": 1, "db1": 1, "shop1": 1}), run.output
     assert run.result("shop1")["policies"] == ["ping", "ssh", "databases", "webservers"]
-    assert "ip saddr { 192.0.2.1, 192.0.2.3 } tcp dport 22" in two.table("db1")
-    assert "ip6 saddr 2001:db8::3 tcp dport 22" in two.table("db1")
+    assert "tcp dport 22 ip saddr { 192.0.2.1, 192.0.2.3 }" in two.table("db1")
+    assert "tcp dport 22 ip6 saddr 2001:db8::3" in two.table("db1")
     assert two.deploy().changed() == {"web1": 0, "db1": 0, "shop1": 0}
 
 

@@ -34,6 +34,7 @@ from .._compile.table import (
     VerdictKind,
 )
 from .._core.addresses import BITS, format_address, format_interval
+from .._core.collector import garbage_kept
 from .._core.intervals import Interval, IntervalSet
 from .._core.ports import format_ports
 from .._policy.protocols import ICMP_TYPES, ICMPV6_TYPES
@@ -147,6 +148,7 @@ def join_blocks(counters: t.Sequence[str], blocks: t.Mapping[Key, str]) -> str:
     return "table inet %s {\n%s}\n" % (TABLE_NAME, "\n".join(parts))
 
 
+@garbage_kept()
 def block_texts(table: Table) -> t.Dict[Key, str]:
     """The sets, maps and chains, each as its block in the table's text; in that order."""
     texts: t.Dict[Key, str] = {}

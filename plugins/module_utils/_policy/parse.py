@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import typing as t
 
+from .._core.collector import garbage_kept
 from .._core.errors import Path, Problems
 from .assertion_reader import TESTS, read_assertions
 from .assignments import Assignment, read_assignments
@@ -57,6 +58,7 @@ SINGLE_VARIABLES = (
 )
 
 
+@garbage_kept()
 def parse_firewall(
     variables: t.Mapping[str, object],
     *,

@@ -15,6 +15,7 @@ from __future__ import annotations
 import typing as t
 from dataclasses import dataclass
 
+from .._core.collector import garbage_kept
 from .hostfacts import HostFacts
 from .model import Action, Direction, Firewall, LogDropped, Origin, Published, Rule, Stage
 from .own_rules import netcup_fixed_rules, safeguard_rules, state_rules
@@ -88,6 +89,7 @@ def interface_matches(pattern: str, interface: str) -> bool:
     return interface == pattern
 
 
+@garbage_kept()
 def build_program(firewall: Firewall, facts: t.Optional[HostFacts] = None) -> Program:
     """The program of a firewall on a host.
 

@@ -116,12 +116,14 @@ def find_grouping(
         if dimension in kind.required
         or (dimension in kind.optional and any(items[group[0]].sets[dimension] is not None for group in boxes.values()))
     )
-    chosen, bits = _disjoint(boxes, overlaps, dimensions)
-    ahead = _ahead(chosen, bits, overlaps, dimensions)
+    overlapping = {group[0]: overlaps.of(group[0], dimensions) for group in boxes.values()}
+    chosen, bits = _disjoint(boxes, overlapping)
+    ahead = _ahead(chosen, bits, overlapping)
     left_out = ~bits & ~((1 << ahead) - 1)
     picked: t.List[t.Tuple[t.List[int], t.List[int]]] = []
     for group in chosen:
-        taken = _taken(items, group, overlaps, dimensions, left_out)
+        candidates = overlapping[group[0]] & left_out & ((1 << group[-1]) - 1)
+        taken = _taken(items, group, overlaps, candidates) if candidates else []
         if taken is not None:
             picked.append((group, taken))
     if len(picked) < 2:
@@ -162,15 +164,17 @@ def _length(keys: t.Sequence[Interval], family: t.Optional[int]) -> t.Optional[i
 
 
 def _disjoint(
-    boxes: t.Mapping[Box, t.List[int]],
-    overlaps: Overlaps,
-    dimensions: t.Tuple[int, ...],
+    boxes: t.Mapping[Box, t.List[int]], overlapping: t.Mapping[int, Bits]
 ) -> t.Tuple[t.List[t.List[int]], Bits]:
-    """Groups whose boxes are disjoint, as many items as a greedy choice finds; in order of their first item."""
+    """Groups whose boxes are disjoint, as many items as a greedy choice finds; in order of their first item.
+
+    Args:
+        overlapping: By the first item of each group, what overlaps it in the dimensions of the boxes.
+    """
     eligible = bits_of([position for group in boxes.values() for position in group])
     ranked = []
     for group in boxes.values():
-        others = overlaps.of(group[0], dimensions) & eligible
+        others = overlapping[group[0]] & eligible
         ranked.append((count_bits(others) / len(group), group, others))
     ranked.sort(key=lambda entry: (entry[0], entry[1][0]))
     chosen: t.List[t.List[int]] = []
@@ -183,18 +187,15 @@ def _disjoint(
     return chosen, bits
 
 
-def _ahead(
-    chosen: t.Sequence[t.List[int]],
-    bits: Bits,
-    overlaps: Overlaps,
-    dimensions: t.Tuple[int, ...],
-) -> int:
-    """How many of the first items are best asked for before the lookup."""
+def _ahead(chosen: t.Sequence[t.List[int]], bits: Bits, overlapping: t.Mapping[int, Bits]) -> int:
+    """How many of the first items are best asked for before the lookup; the arguments are those of :func:`_disjoint`,
+    and what it returns.
+    """
     first = (bits & -bits).bit_length() - 1
     if not 0 < first <= _MOST_AHEAD:
         return 0
     early = (1 << first) - 1
-    concerned = sum(1 for group in chosen if overlaps.of(group[0], dimensions) & early)
+    concerned = sum(1 for group in chosen if overlapping[group[0]] & early)
     return first if concerned * 2 > len(chosen) else 0
 
 
@@ -202,16 +203,15 @@ def _taken(
     items: t.Sequence[Item],
     group: t.Sequence[int],
     overlaps: Overlaps,
-    dimensions: t.Tuple[int, ...],
-    left_out: Bits,
+    candidates: Bits,
 ) -> t.Optional[t.List[int]]:
-    """The left-out items that stand before an item of the group and could decide packets of it.
+    """Those of the candidates that could decide packets of an item of the group that follows them.
 
     None: more than are worth taking along.
+
+    Args:
+        candidates: The left-out items that stand before an item of the group and overlap its box.
     """
-    candidates = overlaps.of(group[0], dimensions) & left_out & ((1 << group[-1]) - 1)
-    if not candidates:
-        return []
     most = max(_MOST_TAKEN, len(group))
     if count_bits(candidates) > _MOST_CONSIDERED:
         return None

@@ -72,13 +72,17 @@ class Keys:
         found: t.Dict[Box, t.List[int]] = {}
         dimensions = (*kind.required, *kind.optional)
         required = len(kind.required)
+        counts = self._exact_counts if kind.exact else self._counts
         for position in self._possible(kind, scope, dimensions):
             sets = self._sets[position]
             box = tuple([sets[dimension] for dimension in dimensions])
             if None in box[:required] or (not required and box.count(None) == len(box)):
                 continue
-            if 0 < self.count(position, kind, dimensions) <= _MOST_KEYS:
-                found.setdefault(box, []).append(position)
+            known = found.get(box)
+            if known is not None:
+                known.append(position)
+            elif 0 < _product(counts[position], dimensions) <= _MOST_KEYS:
+                found[box] = [position]
         return found
 
     def _possible(self, kind: Kind, scope: Scope, dimensions: t.Sequence[int]) -> t.Iterable[int]:
@@ -100,11 +104,14 @@ class Keys:
 
     def count(self, position: int, kind: Kind, dimensions: t.Iterable[int]) -> int:
         """How many keys an item has in these dimensions."""
-        counts = self._exact_counts[position] if kind.exact else self._counts[position]
-        keys = 1
-        for dimension in dimensions:
-            keys *= counts[dimension]
-        return keys
+        return _product((self._exact_counts if kind.exact else self._counts)[position], dimensions)
+
+
+def _product(counts: t.Sequence[int], dimensions: t.Iterable[int]) -> int:
+    product = 1
+    for dimension in dimensions:
+        product *= counts[dimension]
+    return product
 
 
 def _count_values(intervals: t.Optional[Intervals]) -> int:
