@@ -166,12 +166,28 @@ def traces(name: str) -> t.List[str]:
     return found
 
 
-def machine() -> t.Tuple[str, str, str]:
-    """What of this machine a lab must not change: mounts, interfaces and named namespaces."""
-    links = subprocess.run(["ip", "-brief", "link"], capture_output=True, text=True, check=True).stdout
-    named = subprocess.run(["ip", "netns", "list"], capture_output=True, text=True, check=True).stdout
-    mounts = pathlib.Path("/proc/self/mounts").read_text(encoding="utf-8")
-    return mounts, links, named
+@pytest.fixture
+def machine() -> t.Iterator[t.List[str]]:
+    """What runs a command on a machine whose mounts, interfaces and named namespaces nobody else changes: containers
+    that other tests start come and go on this one.
+    """
+    script = "if [ -d /run/netns ]; then mount -t tmpfs none /run/netns; fi; echo ready; exec cat"
+    with subprocess.Popen(
+        ["unshare", "--mount", "--net", "sh", "-c", script], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    ) as holder:
+        assert holder.stdin is not None
+        assert holder.stdout is not None
+        assert holder.stdout.readline() == "ready\n"
+        yield ["nsenter", "--target", str(holder.pid), "--mount", "--net"]
+        holder.stdin.close()
+
+
+def state_of(machine: t.Sequence[str]) -> t.List[str]:
+    """What of a machine a lab must not change: mounts, interfaces and named namespaces."""
+    commands = (["cat", "/proc/self/mounts"], ["ip", "-brief", "link"], ["ip", "netns", "list"])
+    return [
+        subprocess.run([*machine, *command], capture_output=True, text=True, check=True).stdout for command in commands
+    ]
 
 
 @pytest.mark.parametrize(
@@ -185,12 +201,12 @@ def machine() -> t.Tuple[str, str, str]:
         ("time.sleep(1000)", signal.SIGKILL),
     ],
 )
-def test_nothing_remains(end: str, number_sent: t.Optional[int]) -> None:
-    before = machine()
+def test_nothing_remains(machine: t.List[str], end: str, number_sent: t.Optional[int]) -> None:
+    before = state_of(machine)
     name = "trace-%d-%d" % (os.getpid(), random.SystemRandom().randrange(10**9))
     code = SCRIPT % {"checkout": str(CHECKOUT), "name": name, "end": end}
     with subprocess.Popen(
-        [sys.executable, "-c", code],
+        [*machine, sys.executable, "-c", code],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
@@ -203,7 +219,7 @@ def test_nothing_remains(end: str, number_sent: t.Optional[int]) -> None:
             process.send_signal(number_sent)
         process.communicate(timeout=60)
     await_true(lambda: not traces(name))
-    assert machine() == before
+    assert state_of(machine) == before
 
 
 def test_in_a_user_namespace() -> None:
