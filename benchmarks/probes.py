@@ -175,6 +175,8 @@ def _linear(stray: t.Sequence[LabPacket], stray6: t.Sequence[LabPacket]) -> t.It
     kinds = {
         "an address": "ip saddr 192.0.2.%(n)d accept",
         "a prefix": "ip saddr 10.0.%(n)d.0/24 accept",
+        "a prefix, by its mask": "ip saddr & 255.255.255.0 == 10.0.%(n)d.0 accept",
+        "a prefix of 23 bits": "ip saddr 10.%(n)d.2.0/23 accept",
         "an IPv6 prefix": "ip6 saddr 2001:db8:ffff:%(n)x::/64 accept",
         "a protocol": "meta l4proto %(other)d accept",
         "a port of another protocol": "tcp dport %(n)d accept",

@@ -11,7 +11,7 @@ from __future__ import annotations
 import re
 import typing as t
 
-from .._core.addresses import IPV4
+from .._core.addresses import IPV4, prefix_length
 from .._core.intervals import IntervalSet
 from .._policy.model import Action, Direction, Stage
 from .._policy.program import LOOPBACK
@@ -48,8 +48,8 @@ _ADDRESS_FIELDS = {
 }
 _ADDRESSES4 = (Field.SOURCE4, Field.DESTINATION4)
 _ADDRESSES6 = (Field.SOURCE6, Field.DESTINATION6)
-#: Addresses of an IPv4 prefix of 24 bits.
-_SIZE_OF_24 = 256
+#: nft loads 3 octets of the packet for an IPv4 prefix of so many bits.
+_SLOW_LENGTH = 24
 _BEHIND_PROTOCOL = frozenset(
     {Field.SOURCE_PORT, Field.DESTINATION_PORT, Field.ICMP_TYPE, Field.ICMPV6_TYPE, Field.TCP_RESET}
 )
@@ -150,10 +150,9 @@ def quick_first(matches: t.Tuple[Match, ...]) -> t.Tuple[Match, ...]:
     """
     if len(matches) < 2:
         return matches
-    early = any(match.field in _BEHIND_PROTOCOL and not _slowness(match) for match in matches)
-    return tuple(
-        sorted(matches, key=lambda match: int(not early) if match.field is Field.PROTOCOL else _slowness(match))
-    )
+    slowness = {match.field: _slowness(match) for match in matches}
+    slowness[Field.PROTOCOL] = min(1, *(slowness.get(field, 1) for field in _BEHIND_PROTOCOL))
+    return tuple(sorted(matches, key=lambda match: slowness[match.field]))
 
 
 def _slowness(match: Match) -> int:
@@ -169,11 +168,9 @@ def _slowness(match: Match) -> int:
     if not isinstance(value, IntervalSet):
         return 0
     (low, high), *more = value.intervals
-    size = high - low + 1
     if field in _ADDRESSES4:
-        is_prefix = size & (size - 1) == 0 and low % size == 0
-        return 1 if more or not is_prefix or size == _SIZE_OF_24 else 0
-    return 1 if more or size > 1 or field in _ADDRESSES6 else 0
+        return int(bool(more) or prefix_length(IPV4, (low, high)) in (None, _SLOW_LENGTH))
+    return int(bool(more) or low < high or field in _ADDRESSES6)
 
 
 def _box_matches(rule: LoweredRule, box: Box, sets: t.Dict[str, NamedSet]) -> t.Iterator[Match]:

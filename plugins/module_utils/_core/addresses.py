@@ -41,8 +41,7 @@ class AddressRange(t.NamedTuple):
 
     @property
     def is_prefix(self) -> bool:
-        size = self.high - self.low + 1
-        return size & (size - 1) == 0 and self.low & (size - 1) == 0
+        return prefix_length(self.family, (self.low, self.high)) is not None
 
     def __str__(self) -> str:
         return format_interval(self.family, (self.low, self.high))
@@ -75,14 +74,23 @@ def format_address(family: int, value: int) -> str:
     return socket.inet_ntop(_SOCKET_FAMILY[family], value.to_bytes(BITS[family] // 8, "big"))
 
 
+def prefix_length(family: int, interval: Interval) -> t.Optional[int]:
+    """The bits that all addresses of a prefix have in common; None where the interval is no prefix."""
+    low, high = interval
+    size = high - low + 1
+    if size & (size - 1) or low & (size - 1):
+        return None
+    return BITS[family] - size.bit_length() + 1
+
+
 def format_interval(family: int, interval: Interval) -> str:
     """An address, a prefix or an ``a-b`` range, whichever is shortest: the forms that nft writes."""
     low, high = interval
     if low == high:
         return format_address(family, low)
-    size = high - low + 1
-    if size & (size - 1) == 0 and low & (size - 1) == 0:
-        return "%s/%d" % (format_address(family, low), BITS[family] - size.bit_length() + 1)
+    length = prefix_length(family, interval)
+    if length is not None:
+        return "%s/%d" % (format_address(family, low), length)
     return "%s-%s" % (format_address(family, low), format_address(family, high))
 
 

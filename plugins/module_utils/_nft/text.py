@@ -33,7 +33,7 @@ from .._compile.table import (
     Verdict,
     VerdictKind,
 )
-from .._core.addresses import BITS, format_address, format_interval
+from .._core.addresses import BITS, format_address, format_interval, prefix_length
 from .._core.collector import garbage_kept
 from .._core.intervals import Interval, IntervalSet
 from .._core.ports import format_ports
@@ -84,7 +84,7 @@ _PROTOCOL_WORDS = {
 _PORT_FIELDS = {Field.SOURCE_PORT: "sport", Field.DESTINATION_PORT: "dport"}
 #: What may be written with a mask instead of as a prefix, and of how many bits.
 _MASKED = (Field.SOURCE4, Field.DESTINATION4)
-_MASKED_BITS = 24
+_MASKED_LENGTH = 24
 #: So short chains are as easy to read in the text as in a listing.
 _FEW_RULES = 4
 _IMPLY_PROTOCOL = (Field.ICMP_TYPE, Field.ICMPV6_TYPE, Field.TCP_RESET)
@@ -292,20 +292,15 @@ def _match(match: Match, port_word: str, *, masks: bool) -> str:
     if isinstance(value, SetReference):
         return "%s @%s" % (expression, value.name)
     if isinstance(value, IntervalSet):
-        if masks and field in _MASKED and _is_masked(value):
-            return "%s & %s == %s" % (expression, _mask(field, _MASKED_BITS), format_address(4, value.intervals[0][0]))
+        interval = value.intervals[0]
+        if masks and field in _MASKED and len(value.intervals) == 1 and prefix_length(4, interval) == _MASKED_LENGTH:
+            return "%s & %s == %s" % (expression, _mask(field, _MASKED_LENGTH), format_address(4, interval[0]))
         return "%s %s" % (expression, _one_of(_members(field, value)))
     words = ['"%s"' % word for word in value] if field in _QUOTED else list(value)
     if field is Field.STATE:
         # A list of states is a mask, not a set.
         return "%s %s" % (expression, ",".join(words))
     return "%s %s" % (expression, _one_of(words))
-
-
-def _is_masked(value: IntervalSet) -> bool:
-    (low, high), *more = value.intervals
-    size = 1 << (BITS[4] - _MASKED_BITS)
-    return not more and high - low + 1 == size and low % size == 0
 
 
 def _expression(field: Field, port_word: str) -> str:

@@ -188,8 +188,11 @@ def _disjoint(
 
 
 def _ahead(chosen: t.Sequence[t.List[int]], bits: Bits, overlapping: t.Mapping[int, Bits]) -> int:
-    """How many of the first items are best asked for before the lookup; the arguments are those of :func:`_disjoint`,
-    and what it returns.
+    """How many of the first items are best asked for before the lookup.
+
+    Args:
+        chosen, bits: As :func:`_disjoint` returns them.
+        overlapping: As it takes it.
     """
     first = (bits & -bits).bit_length() - 1
     if not 0 < first <= _MOST_AHEAD:
